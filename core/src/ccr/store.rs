@@ -1,0 +1,113 @@
+//! What a store of originals is.
+
+use std::borrow::Cow;
+
+use super::Hash;
+use crate::error::Result;
+
+/// An original on its way into a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original<'a> {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its text.
+    pub text: Cow<'a, str>,
+    /// Tokens of the text with the request's tokenizer.
+    pub tokens: u64,
+    /// Units (rows, lines …) in the original.
+    pub items: usize,
+    /// Units that the first marker left visible.
+    pub items_shown: usize,
+    /// The tool that produced it; empty when unknown.
+    pub tool_name: String,
+}
+
+/// The answer to a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// Here it is, with how often it was asked for, this time included.
+    Found {
+        /// The original and what is known about it.
+        original: Original<'static>,
+        /// How often it was retrieved, this time included.
+        retrieval_count: u64,
+    },
+    /// It was stored once and went by age or by the byte bound.
+    Expired,
+    /// It was never stored here.
+    NotFound,
+}
+
+/// A line of `headroom store list`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct StoreEntry {
+    /// The hash, as 24 hex digits.
+    pub hash: String,
+    /// Bytes of the original.
+    pub bytes: u64,
+    /// Bytes as stored.
+    pub stored_bytes: u64,
+    /// Tokens of the original.
+    pub tokens: u64,
+    /// The tool that produced it.
+    pub tool_name: String,
+    /// Seconds since the epoch at which it was first stored.
+    pub created_s: u64,
+    /// Seconds since the epoch at which a request last showed it.
+    pub shown_s: u64,
+    /// How often it was retrieved.
+    pub retrieval_count: u64,
+}
+
+/// Totals of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct StoreStats {
+    /// Originals held.
+    pub entries: u64,
+    /// Bytes of the originals.
+    pub bytes: u64,
+    /// Bytes as stored.
+    pub stored_bytes: u64,
+    /// The bound on stored bytes.
+    pub max_bytes: u64,
+    /// Retrievals answered since the store was made.
+    pub retrievals: u64,
+}
+
+/// Keeps originals. Safe to share between threads; implementations say whether processes may share one.
+pub trait Store: Send + Sync {
+    /// A short name for events and reports, such as `memory` or `sqlite`.
+    fn kind(&self) -> &'static str;
+
+    /// Stores all originals in one transaction and reads each back equal, or stores none. An original that is already
+    /// there counts as shown now. When the byte bound is reached, entries that no request has shown for 7 days go first.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when anything is not safely stored, a full store included; then no
+    /// marker may be written.
+    fn put(&self, originals: &[Original<'_>]) -> Result<()>;
+
+    /// Looks an original up and counts the retrieval.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
+    fn get(&self, hash: Hash) -> Result<Lookup>;
+
+    /// All entries, newest first.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
+    fn list(&self) -> Result<Vec<StoreEntry>>;
+
+    /// Removes entries that no request has shown for `older_than_s` seconds (0: all) and says how many.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be written.
+    fn purge(&self, older_than_s: u64) -> Result<u64>;
+
+    /// Totals.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
+    fn stats(&self) -> Result<StoreStats>;
+}

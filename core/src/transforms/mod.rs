@@ -1,0 +1,1 @@
+//! One file a transform, and the registry that names them all.
