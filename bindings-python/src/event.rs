@@ -1,0 +1,190 @@
+//! Events as Python objects whose heavy fields are converted when somebody touches them.
+
+use std::sync::Arc;
+
+use headroom_core::conversation::Value;
+use headroom_core::extension::Answer;
+use headroom_core::pipeline::{Metadata, PipelineEvent, PipelineStage, Twin};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::stage::Classes;
+use crate::value;
+
+/// What the untouched fields of an event are made from, in the event's `_source`.
+#[pyclass(frozen, module = "headroom._core")]
+pub(crate) struct EventSource(PipelineEvent);
+
+#[pymethods]
+impl EventSource {
+    /// A copy of a field that its reader may change.
+    fn field<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        if name == "metadata" {
+            let metadata = PyDict::new(py);
+            for (name, value) in self.0.metadata.iter() {
+                metadata.set_item(name, value::copy_of(py, value)?)?;
+            }
+            return Ok(metadata.into_any());
+        }
+        match heavy(&self.0).into_iter().find(|(known, _)| *known == name) {
+            Some((_, Some(value))) => value::copy_of(py, value),
+            _ => Ok(py.None().into_bound(py)),
+        }
+    }
+}
+
+fn heavy(event: &PipelineEvent) -> [(&'static str, Option<&Value>); 5] {
+    [
+        ("messages", event.messages.as_ref()),
+        ("tools", event.tools.as_ref()),
+        ("headers", event.headers.as_ref()),
+        ("payload", event.payload.as_ref()),
+        ("response", event.response.as_ref()),
+    ]
+}
+
+fn heavy_mut(event: &mut PipelineEvent) -> [(&'static str, &mut Option<Value>); 5] {
+    [
+        ("messages", &mut event.messages),
+        ("tools", &mut event.tools),
+        ("headers", &mut event.headers),
+        ("payload", &mut event.payload),
+        ("response", &mut event.response),
+    ]
+}
+
+/// The event object of a direct caller, which extensions get itself.
+pub(crate) fn twin(event: &PipelineEvent) -> Option<&Py<PyAny>> {
+    event.twin.as_ref().and_then(|twin| twin.0.downcast_ref())
+}
+
+/// Makes the engine's event for an event object of a direct caller.
+pub(crate) fn with_twin(stage: PipelineStage, object: &Bound<'_, PyAny>) -> PyResult<PipelineEvent> {
+    let py = object.py();
+    let text = |name: &Bound<'_, PyString>| -> PyResult<Arc<str>> {
+        let text = object.getattr(name)?;
+        Ok(text.cast::<PyString>().map_or_else(|_| Arc::default(), |text| text.to_string_lossy().into()))
+    };
+    Ok(PipelineEvent {
+        request_id: text(intern!(py, "request_id"))?,
+        provider: text(intern!(py, "provider"))?,
+        model: text(intern!(py, "model"))?,
+        twin: Some(Twin(Arc::new(object.clone().unbind()))),
+        ..PipelineEvent::new(stage, text(intern!(py, "operation"))?)
+    })
+}
+
+/// The object that an extension is called with: the twin, or a new event with untouched fields.
+pub(crate) fn open<'py>(py: Python<'py>, event: &PipelineEvent) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(twin) = twin(event) {
+        return Ok(twin.bind(py).clone());
+    }
+    let classes = Classes::get(py)?;
+    let object = classes.bare.bind(py).call1((&classes.event,))?;
+    object.setattr(intern!(py, "stage"), classes.member(event.stage))?;
+    object.setattr(intern!(py, "operation"), &*event.operation)?;
+    object.setattr(intern!(py, "request_id"), &*event.request_id)?;
+    object.setattr(intern!(py, "provider"), &*event.provider)?;
+    object.setattr(intern!(py, "model"), &*event.model)?;
+    object.setattr(intern!(py, "_source"), EventSource(event.clone()))?;
+    Ok(object)
+}
+
+/// Reads what an extension left and returned. Called after success only, so a failure changes nothing.
+pub(crate) fn close(
+    given: &Bound<'_, PyAny>,
+    returned: &Bound<'_, PyAny>,
+    event: &mut PipelineEvent,
+) -> PyResult<Answer> {
+    let py = given.py();
+    let classes = Classes::get(py)?;
+    let is_event = !returned.is_none() && returned.is_instance(classes.event.bind(py))?;
+    let running = event.twin.is_none();
+    if is_event {
+        let stage = returned.getattr(intern!(py, "stage"))?;
+        if !running {
+            let stage = classes.stage_of(&stage).unwrap_or(event.stage);
+            return Ok(if returned.is(given) {
+                Answer::None
+            } else {
+                Answer::Event(Box::new(with_twin(stage, returned)?))
+            });
+        }
+        let stage = classes.stage_of(&stage)?;
+        if !returned.is(given) || stage != event.stage {
+            return Ok(Answer::Event(Box::new(read(returned, stage, event)?)));
+        }
+    }
+    if running {
+        read_in_place(given, event)?;
+    }
+    Ok(if is_event || returned.is_none() { Answer::None } else { Answer::WrongType(value::type_name(returned)) })
+}
+
+/// A returned event as the engine's; fields that show what they showed before keep their value.
+fn read(object: &Bound<'_, PyAny>, stage: PipelineStage, before: &PipelineEvent) -> PyResult<PipelineEvent> {
+    let py = object.py();
+    let mut event = PipelineEvent::new(stage, Arc::clone(&before.operation));
+    for ((name, field), (_, old)) in heavy_mut(&mut event).into_iter().zip(heavy(before)) {
+        let now = object.getattr(name)?;
+        if !now.is_none() {
+            *field = Some(changed(py, old, &now)?);
+        }
+    }
+    let metadata = object.getattr(intern!(py, "metadata"))?;
+    if let Ok(metadata) = metadata.cast::<PyDict>() {
+        event.metadata = read_metadata(metadata, &before.metadata)?;
+    }
+    Ok(event)
+}
+
+/// Takes over what an extension changed in the event that it was given.
+fn read_in_place(object: &Bound<'_, PyAny>, event: &mut PipelineEvent) -> PyResult<()> {
+    let py = object.py();
+    let touched = object.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+    let identity = [
+        ("operation", &mut event.operation),
+        ("request_id", &mut event.request_id),
+        ("provider", &mut event.provider),
+        ("model", &mut event.model),
+    ];
+    for (name, field) in identity {
+        let now = touched.get_item(name)?;
+        let text = now.as_ref().and_then(|now| now.cast::<PyString>().ok()).map(|text| text.to_string_lossy());
+        if let Some(text) = text.filter(|text| **text != **field) {
+            *field = text.into();
+        }
+    }
+    for (name, field) in heavy_mut(event) {
+        if let Some(now) = touched.get_item(name)? {
+            *field = if now.is_none() { None } else { Some(changed(py, field.as_ref(), &now)?) };
+        }
+    }
+    if let Some(now) = touched.get_item(intern!(py, "metadata"))? {
+        event.metadata = match now.cast::<PyDict>() {
+            Ok(metadata) => read_metadata(metadata, &event.metadata)?,
+            Err(_) => event.metadata.clone(),
+        };
+    }
+    Ok(())
+}
+
+/// The old value when the object shows it, else a new one.
+fn changed(py: Python<'_>, old: Option<&Value>, now: &Bound<'_, PyAny>) -> PyResult<Value> {
+    match old {
+        Some(old) if value::shows(py, old, now)? => Ok(old.clone()),
+        _ => Ok(value::host(now.clone())),
+    }
+}
+
+fn read_metadata(now: &Bound<'_, PyDict>, before: &Metadata) -> PyResult<Metadata> {
+    let py = now.py();
+    let mut metadata = Metadata::default();
+    for (name, object) in now.iter() {
+        let name = name.str()?.to_string_lossy().into_owned();
+        let value = changed(py, before.get(&name), &object)?;
+        metadata.set(name, value);
+    }
+    Ok(metadata)
+}
