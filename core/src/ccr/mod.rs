@@ -33,9 +33,3 @@ impl Certificate {
         Self
     }
 }
-pub fn carries_marker(_: &str) -> bool {
-    false
-}
-pub fn markers_in(_: &str) -> Vec<Hash> {
-    vec![]
-}

@@ -52,7 +52,7 @@ pub(super) fn digest_of(original: &Original<'_>) -> Result<[u8; 32]> {
 /// The error of a store in which nothing may go to make room.
 pub(super) fn full(stored_bytes: u64, max_bytes: u64) -> Error {
     Error::new(
-        ErrorKind::Storage,
+        ErrorKind::StoreFull,
         format!("store is full: {stored_bytes} bytes would be over the bound of {max_bytes}, and none may go yet"),
     )
 }

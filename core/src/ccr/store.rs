@@ -83,7 +83,8 @@ pub trait Store: Send + Sync {
     /// there counts as shown now. When the byte bound is reached, entries that no request has shown for 7 days go first.
     ///
     /// # Errors
-    /// [`Storage`](crate::ErrorKind::Storage) when anything is not safely stored, a full store included; then no
+    /// [`StoreFull`](crate::ErrorKind::StoreFull) when the byte bound is reached and nothing may go yet,
+    /// [`Storage`](crate::ErrorKind::Storage) when anything else keeps an original from being safely stored; then no
     /// marker may be written.
     fn put(&self, originals: &[Original<'_>]) -> Result<()>;
 
