@@ -1,1 +1,3 @@
 //! One file a transform, and the registry that names them all.
+
+pub mod json;
