@@ -26,7 +26,7 @@ pub enum Family {
 ///
 /// # Sources
 /// Weights fitted by least squares on 2 106 texts of about 4 000 characters (the development corpus, Rust and Python source,
-/// and the message catalogues of one program in 97 languages), against Claude 2's published vocabulary, Gemma 3, Qwen 3,
+/// and the message catalogues of one program in 90 languages), against Claude 2's published vocabulary, Gemma 3, Qwen 3,
 /// and Llama 3 with `DeepSeek` 3 for the rest. Error of one text, median and 90th percentile, and per kind:
 ///
 /// | Family | median | p90 | JSON | logs | code | prose, HTML | other languages |
@@ -37,8 +37,8 @@ pub enum Family {
 /// | Other: Llama, `DeepSeek` | 4.5 %, 2.0 % | 7 %, 8 % | +5, +1 % | +4, +1 % | +5, −4 % | +5, −7 % | −11, −6 % |
 ///
 /// Anthropic publishes no vocabulary of its later models, so their error is unknown. An estimate from character classes
-/// alone, ten times as fast, has a median error of 4.7 % against `o200k_base` itself and 9 % on other languages: on top of
-/// the above that is too coarse to decide whether a text became smaller.
+/// alone needs no vocabulary, but has a median error of 4.7 % against `o200k_base` itself and 9 % on other languages: on top
+/// of the above that is too coarse to decide whether a text became smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Estimate {
     family: Family,
