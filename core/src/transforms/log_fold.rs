@@ -73,7 +73,7 @@ impl Transform for LogFold {
         let small = subset.as_ref().map_or(part.text.len(), |(text, _)| text.len());
         if !part.quotable
             && let Some(folded) = lossless(part.text, &lines)
-            && folded.len() <= small + small / 10
+            && folded.len() <= small
         {
             return Ok(Outcome::Lossless(folded));
         }

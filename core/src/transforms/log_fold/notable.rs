@@ -271,7 +271,7 @@ fn is_frame(text: &str) -> bool {
     let numbered = |from: usize| bytes.get(from).is_some_and(u8::is_ascii_digit);
     match bytes[0] {
         b'a' => text.starts_with("at ") && (text.contains('(') || text.contains(':')),
-        b'F' => text.starts_with("File \"") && text.contains(", line "),
+        _ if text.contains("File \"") => text.contains("\", line "),
         b'.' => text.starts_with("... ") && text.ends_with(" more"),
         b'#' => numbered(1) && (text.contains(" in ") || text.contains(" 0x") || text.contains(" at ")),
         b'g' if text.starts_with("goroutine ") => true,

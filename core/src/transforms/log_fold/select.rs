@@ -14,10 +14,10 @@ enum Reason {
     Frame,
     /// Distinct failures and own frames of their traces.
     Failure,
-    /// More lines of a failure: what follows it, library frames.
-    FailureContext,
     /// The best answer to the question among the lines of a template.
     Answer,
+    /// More lines of a failure: what follows it, library frames.
+    FailureContext,
     /// First line of a family of templates, rare ones first.
     Family,
     /// Extremes and rare values.
@@ -36,13 +36,13 @@ impl Reason {
     const fn share_percent(self) -> usize {
         match self {
             Self::Frame => 300,
-            Self::Failure => 150,
-            Self::FailureContext => 50,
-            Self::Answer => 60,
-            Self::Family => 75,
-            Self::Value => 95,
-            Self::Template => 100,
-            Self::More => 110,
+            Self::Failure => 80,
+            Self::Answer => 95,
+            Self::FailureContext => 115,
+            Self::Family => 150,
+            Self::Value => 165,
+            Self::Template => 175,
+            Self::More => 180,
         }
     }
 }
@@ -62,6 +62,12 @@ const FEW: usize = 3;
 const MAX_VERDICTS: usize = 60;
 /// Lines that follow a failure and belong to it.
 const CONTEXT_LINES: usize = 8;
+/// Lines before a failure among which are the frames that led to it.
+const LEAD_LINES: usize = 6;
+/// Lines before the statement that a test runner points at.
+const STATEMENT_LINES: usize = 3;
+/// What puts indented lines, source code in most outputs, behind others.
+const INDENTED: usize = 1_000_000;
 
 /// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top.
 pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, target_bytes: usize) -> Vec<bool> {
@@ -107,7 +113,7 @@ fn ends(lines: &Lines<'_>, add: &mut impl FnMut(Reason, usize, usize)) {
 }
 
 fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
-    let mut families: HashedMap<u32> = HashedMap::default();
+    let mut families = vec![0usize; survey.templates.len()];
     let mut seen: HashedMap<u32> = HashedMap::default();
     let mut verdicts: HashedMap<usize> = HashedMap::default();
     let mut context = 0;
@@ -122,13 +128,28 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
         if marks.has(Marks::SUMMARY) && (first || last) {
             add(Reason::Frame, usize::from(!last), at);
         }
+        if marks.has(Marks::ERROR) && !marks.has(Marks::FRAME) && first {
+            let lead =
+                (at.saturating_sub(LEAD_LINES)..at).rev().take_while(|&before| !lines.get(before).trim().is_empty());
+            for frame in lead.filter(|&before| survey.marks[before].has(Marks::FRAME)).take(2) {
+                add(Reason::Failure, 0, frame);
+            }
+        }
         if marks.has(Marks::VERDICT) {
             let copies = seen.entry(mix_bytes(1, line.trim_end().as_bytes())).or_default();
             *copies += 1;
             if *copies == 1 {
                 let count = verdicts.entry(u64::from(survey.template_of[at])).or_default();
                 *count += 1;
-                add(if *count <= MAX_VERDICTS { Reason::Failure } else { Reason::More }, usize::from(*count > 8), at);
+                let rank = match *count {
+                    _ if marks.has(Marks::FRAME) => 30,
+                    0..=8 => 0,
+                    _ => 5,
+                };
+                add(if *count <= MAX_VERDICTS { Reason::Failure } else { Reason::More }, rank, at);
+                if line.starts_with('>') {
+                    (at.saturating_sub(STATEMENT_LINES)..at).for_each(|before| add(Reason::FailureContext, 0, before));
+                }
                 context = CONTEXT_LINES;
                 continue;
             }
@@ -136,9 +157,9 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
             // A warning ranks behind a failure; the tenth failure of a family behind the first of another.
             let warning = if marks.has(Marks::ERROR) { 0 } else { 20 };
             if first {
-                let nth = families.entry(template.family).or_default();
+                let nth = &mut families[template.family];
                 *nth += 1;
-                add(Reason::Failure, warning + (*nth as usize).min(20), at);
+                add(Reason::Failure, warning + (*nth).min(20), at);
                 context = CONTEXT_LINES;
                 continue;
             }
@@ -163,38 +184,44 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
 }
 
 fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
-    let mut sizes: HashedMap<usize> = HashedMap::default();
+    let mut sizes = vec![0; survey.templates.len()];
     for template in &survey.templates {
-        *sizes.entry(template.family).or_default() += template.count;
+        sizes[template.family] += template.count;
     }
-    let mut seen: HashedMap<()> = HashedMap::default();
-    for template in &survey.templates {
-        if lines.get(template.first).trim().is_empty() {
+    for (id, template) in survey.templates.iter().enumerate() {
+        let line = lines.get(template.first);
+        if line.trim().is_empty() {
             continue;
         }
-        let new = seen.insert(template.family, ()).is_none();
-        let size = if new { sizes.get(&template.family).copied().unwrap_or(1) } else { template.count };
-        add(if new { Reason::Family } else { Reason::Template }, size, template.first);
+        let indented = if line.starts_with("    ") { INDENTED } else { 0 };
+        if template.family == id {
+            add(Reason::Family, indented + sizes[id], template.first);
+        } else {
+            add(Reason::Template, indented + template.count, template.first);
+        }
         if template.count > 1 {
             add(Reason::More, template.count, template.last);
         }
     }
 }
 
+/// Lines of a template with a certain answer of which all are kept.
+const MAX_CERTAIN: u8 = 6;
+
 /// Lines that answer the question, the best of each template before further ones.
 fn answers(lines: &Lines<'_>, survey: &Survey, question: &Question, add: &mut impl FnMut(Reason, usize, usize)) {
     let units: Vec<&str> = lines.iter().collect();
-    let scores = question.scores(&units);
-    let mut order: Vec<usize> = (0..scores.len()).filter(|&at| scores[at] > 0.0).collect();
-    order.sort_by(|&one, &other| scores[other].total_cmp(&scores[one]).then(one.cmp(&other)));
+    let matches = question.matches(&units);
+    let mut order: Vec<usize> = (0..matches.len()).filter(|&at| matches[at].score > 0.0).collect();
+    order.sort_by(|&one, &other| matches[other].score.total_cmp(&matches[one].score).then(one.cmp(&other)));
     let mut taken = vec![0u8; survey.templates.len()];
-    let mut rank = 0;
-    for at in order {
+    for (rank, at) in order.into_iter().enumerate() {
         let taken = &mut taken[survey.template_of[at] as usize];
-        if *taken < 3 {
+        if matches[at].strong && *taken < MAX_CERTAIN {
+            add(Reason::Frame, 2 + rank, at);
+        } else if *taken < 3 {
             add(if *taken == 0 { Reason::Answer } else { Reason::More }, rank, at);
-            *taken += 1;
-            rank += 1;
         }
+        *taken = taken.saturating_add(1);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::mask::{mix_bytes, template_hash};
+use super::mask::{Values, mix, mix_bytes, template_hash};
 use super::notable::{Marks, mark};
 use crate::transforms::lines::Lines;
 
@@ -37,8 +37,8 @@ pub(super) struct Template {
     pub(super) last: usize,
     /// How many lines have it.
     pub(super) count: usize,
-    /// What templates have in common that differ in a word in their middle.
-    pub(super) family: u64,
+    /// The first template of those that differ in a word alone.
+    pub(super) family: usize,
 }
 
 /// What a log is made of.
@@ -54,7 +54,8 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn of(text: &str, lines: &Lines<'_>) -> Self {
-        let (template_of, templates) = templates(lines, true);
+        let (template_of, mut templates) = templates(lines, true);
+        group(lines, &mut templates);
         Self { template_of, templates, marks: mark(text, lines) }
     }
 
@@ -74,8 +75,7 @@ pub(super) fn templates(lines: &Lines<'_>, loose: bool) -> (Vec<u32>, Vec<Templa
         .map(|(index, line)| {
             #[expect(clippy::cast_possible_truncation, reason = "there are fewer lines than bytes, which fit")]
             let id = *known.entry(template_hash(line, loose)).or_insert_with(|| {
-                let family = if loose { family(line) } else { 0 };
-                templates.push(Template { first: index, last: index, count: 0, family });
+                templates.push(Template { first: index, last: index, count: 0, family: templates.len() });
                 templates.len() as u32 - 1
             });
             let template = &mut templates[id as usize];
@@ -87,15 +87,84 @@ pub(super) fn templates(lines: &Lines<'_>, loose: bool) -> (Vec<u32>, Vec<Templa
     (template_of, templates)
 }
 
-/// The first words of a line, without values, and how many words it has.
+/// Templates that differ in one word become a family when there are at least so many of them.
 ///
 /// # Sources
-/// Five words are enough to tell messages apart behind a host, a component and a level; chosen by hand.
-fn family(line: &str) -> u64 {
-    let words = |word: &&[u8]| word.len() > 1 && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
-    let split = || line.as_bytes()[..line.len().min(400)].split(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80);
-    let hash = split().filter(words).take(5).fold(0, mix_bytes);
-    mix_bytes(hash, &(split().filter(words).count() as u64 / 2).to_le_bytes())
+/// Chosen by hand: opened and closed are two messages, four user names are one.
+const FAMILY_TEMPLATES: u32 = 4;
+/// Words of a line that are compared.
+const FAMILY_WORDS: std::ops::RangeInclusive<usize> = 4..=40;
+
+/// Gives templates that differ in one word, a name that is no number, the same family.
+fn group(lines: &Lines<'_>, templates: &mut [Template]) {
+    // For each line with one word left out: the first template that has it and how many do.
+    let mut members: HashedMap<(u32, u32)> = HashedMap::default();
+    let mut pairs = Vec::new();
+    for (id, template) in templates.iter().enumerate() {
+        let words = masked_words(lines.get(template.first));
+        if !FAMILY_WORDS.contains(&words.len()) {
+            continue;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "there are fewer templates than bytes, which fit")]
+        let id = id as u32;
+        let mut after = vec![0; words.len() + 1];
+        for (at, word) in words.iter().enumerate().rev() {
+            after[at] = mix(after[at + 1], *word);
+        }
+        let mut before = 1;
+        for (at, word) in words.iter().enumerate() {
+            let key = mix(mix(before, 2), after[at + 1]);
+            let (first, count) = members.entry(key).or_insert((id, 0));
+            *count += 1;
+            pairs.push((*first, id, key));
+            before = mix(before, *word);
+        }
+    }
+    let mut parents: Vec<usize> = (0..templates.len()).collect();
+    for (first, id, key) in pairs {
+        if members.get(&key).is_some_and(|(_, count)| *count >= FAMILY_TEMPLATES) {
+            let (one, other) = (root(&mut parents, first as usize), root(&mut parents, id as usize));
+            parents[one.max(other)] = one.min(other);
+        }
+    }
+    for (id, template) in templates.iter_mut().enumerate() {
+        template.family = root(&mut parents, id);
+    }
+}
+
+/// The representative of a set, with the way to it halved.
+fn root(parents: &mut [usize], mut id: usize) -> usize {
+    while parents[id] != id {
+        parents[id] = parents[parents[id]];
+        id = parents[id];
+    }
+    id
+}
+
+/// The hash of every word of a line, values masked.
+fn masked_words(line: &str) -> Vec<u64> {
+    let bytes = line.as_bytes();
+    let (mut words, mut from, mut hash) = (Vec::new(), 0, 0);
+    let mut take = |part: &[u8], hash: &mut u64| {
+        for (nth, word) in part.split(|byte| *byte == b' ').enumerate() {
+            if nth > 0 && *hash != 0 {
+                words.push(std::mem::take(hash));
+            }
+            if !word.is_empty() {
+                *hash = mix_bytes(*hash, word);
+            }
+        }
+    };
+    for value in Values::of(line) {
+        take(&bytes[from..value.start], &mut hash);
+        hash = mix(hash, 0x1_0001);
+        from = value.end;
+    }
+    take(&bytes[from..], &mut hash);
+    if hash != 0 {
+        words.push(hash);
+    }
+    words
 }
 
 #[cfg(test)]
@@ -111,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_late_in_the_line_keeps_the_family() {
-        let family_of = |line| Survey::of(line, &Lines::of(line).unwrap()).templates[0].family;
-        assert_eq!(
-            family_of("Dec 10 host sshd[1]: Failed password for invalid user bob from 1.2.3.4 port 5 ssh2"),
-            family_of("Dec 10 host sshd[7]: Failed password for invalid user eve from 1.2.3.4 port 6 ssh2")
-        );
-        assert_ne!(family_of("Dec 10 host sshd[1]: session opened"), family_of("Dec 10 host sshd[1]: session closed"));
+    fn names_that_vary_make_a_family_and_two_messages_do_not() {
+        let text = "sshd: session opened for user a\nsshd: session closed for user a\n\
+                    Invalid user bob from 1.2.3.4\nInvalid user eve from 1.2.3.4\n\
+                    Invalid user joe from 1.2.3.4\nInvalid user sam from 1.2.3.4";
+        let survey = Survey::of(text, &Lines::of(text).unwrap());
+        let families: Vec<usize> = survey.templates.iter().map(|template| template.family).collect();
+        assert_eq!(families, [0, 1, 2, 2, 2, 2]);
     }
 }
