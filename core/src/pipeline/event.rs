@@ -102,6 +102,13 @@ impl Metadata {
         self.0.iter().map(|(name, value)| (&**name, value))
     }
 
+    /// Whether both have the same names with the same values, compared as [`Value::is_same`] does.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.iter().all(|(name, value)| other.get(name).is_some_and(|o| value.is_same(o)))
+    }
+
     /// Lays other metadata over this one.
     pub fn lay_over(&mut self, other: Self) {
         for (name, value) in other.0 {
