@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::conversation::ToolCall;
+
 /// What a block's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,5 +38,108 @@ impl ContentKind {
             Self::Opaque => "opaque",
             Self::Text => "text",
         }
+    }
+}
+
+/// Extensions of files that hold data rather than text that a person or an agent edits line by line.
+const DATA_FILES: [&str; 16] = [
+    "json", "jsonl", "ndjson", "geojson", "har", "csv", "tsv", "log", "out", "xml", "html", "htm", "svg", "sarif",
+    "trace", "dump",
+];
+
+/// Names of tools that show a file.
+const READ_TOOLS: [&str; 14] = [
+    "read",
+    "read_file",
+    "readfile",
+    "view",
+    "view_file",
+    "open_file",
+    "cat",
+    "show_file",
+    "get_file_contents",
+    "read_text_file",
+    "fs_read",
+    "file_read",
+    "notebookread",
+    "str_replace_editor",
+];
+
+/// Shell commands that print files as they are.
+const PRINT_COMMANDS: [&str; 7] = ["cat", "head", "tail", "sed", "nl", "bat", "less"];
+
+/// Whether a call shows a file: a read tool, or a shell command such as `cat src/lib.rs` or `sed -n 1,80p src/lib.rs`.
+#[must_use]
+pub fn is_file_read(tool: &ToolCall) -> bool {
+    file_read(tool).is_some()
+}
+
+/// Whether a call shows a file that an agent may edit afterwards: one without a data file's extension.
+#[must_use]
+pub fn is_editable_file_read(tool: &ToolCall) -> bool {
+    file_read(tool).is_some_and(|path| {
+        let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+        !extension.is_some_and(|extension| DATA_FILES.iter().any(|data| data.eq_ignore_ascii_case(extension)))
+    })
+}
+
+/// The path that a call shows; empty when the call shows a file and does not say which.
+fn file_read(tool: &ToolCall) -> Option<String> {
+    let name = tool.name.to_ascii_lowercase();
+    let arguments: serde_json::Value = serde_json::from_str(&tool.arguments).unwrap_or_default();
+    let argument = |names: &[&str]| names.iter().find_map(|name| arguments.get(*name)?.as_str()).map(str::to_owned);
+    if READ_TOOLS.contains(&name.as_str()) {
+        let command = argument(&["command"]);
+        return (name != "str_replace_editor" || command.as_deref() == Some("view"))
+            .then(|| argument(&["path", "file_path", "filename", "file", "target_file"]).unwrap_or_default());
+    }
+    let command = argument(&["command", "cmd", "script"])
+        .or_else(|| arguments.get("command")?.as_array()?.last()?.as_str().map(str::to_owned))?;
+    let last = command.rsplit("&&").next()?.trim();
+    if last.contains(['|', '>', ';', '\n', '`', '$']) {
+        return None;
+    }
+    let mut words = last.split_whitespace();
+    let program = words.next()?.rsplit('/').next()?;
+    PRINT_COMMANDS
+        .contains(&program)
+        .then(|| words.next_back().unwrap_or_default().trim_matches(['"', '\'']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str, arguments: &str) -> ToolCall {
+        ToolCall { id: String::new(), name: name.into(), arguments: arguments.into() }
+    }
+
+    #[test]
+    fn source_files_that_are_read_may_be_edited() {
+        for (name, arguments) in [
+            ("read_file", r#"{"path":"src/lib.rs"}"#),
+            ("Read", r#"{"file_path":"a/b.py","limit":10}"#),
+            ("bash", r#"{"command":"cat ./src/L060.py"}"#),
+            ("bash", r#"{"command":"cd x && sed -n '1,80p' src/main.c"}"#),
+            ("str_replace_editor", r#"{"command":"view","path":"a.py"}"#),
+            ("shell", r#"{"command":["bash","-lc","cat Cargo.toml"]}"#),
+        ] {
+            assert!(is_editable_file_read(&call(name, arguments)), "{name} {arguments}");
+        }
+    }
+
+    #[test]
+    fn data_files_and_other_commands_are_not_edited() {
+        for (name, arguments) in [
+            ("read_file", r#"{"path":"data/flights.json"}"#),
+            ("bash", r#"{"command":"cat logs/sshd.log"}"#),
+            ("bash", r#"{"command":"cat a.py | grep x"}"#),
+            ("bash", r#"{"command":"pytest -x"}"#),
+            ("str_replace_editor", r#"{"command":"create","path":"a.py"}"#),
+            ("kubectl", "not json"),
+        ] {
+            assert!(!is_editable_file_read(&call(name, arguments)), "{name} {arguments}");
+        }
+        assert!(is_file_read(&call("read_file", r#"{"path":"data/flights.json"}"#)));
     }
 }

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Expired,
     /// A store cannot be opened, read or written, for example on a full disk.
     Storage,
+    /// A store's byte bound is reached and nothing in it may go yet.
+    StoreFull,
     /// A transform failed on a block; the block stays as it came.
     Transform,
     /// A text cannot be counted, for example with a damaged tokenizer file.
@@ -29,12 +31,13 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in declaration order; bindings prove with it that their error table is complete.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::InvalidInput,
         Self::Configuration,
         Self::NotFound,
         Self::Expired,
         Self::Storage,
+        Self::StoreFull,
         Self::Transform,
         Self::Tokenization,
         Self::Extension,
@@ -50,6 +53,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::Expired => "expired",
             Self::Storage => "storage",
+            Self::StoreFull => "store_full",
             Self::Transform => "transform",
             Self::Tokenization => "tokenization",
             Self::Extension => "extension",
@@ -119,7 +123,7 @@ impl Error {
     /// Whether the same call may succeed later without a change: only storage failures.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.0.kind == ErrorKind::Storage
+        matches!(self.0.kind, ErrorKind::Storage | ErrorKind::StoreFull)
     }
 }
 

@@ -1,4 +1,10 @@
-//! The Headroom engine.
+//! The Headroom engine: makes what a language model reads smaller, and keeps every original retrievable.
+//!
+//! A request is read once into a [`Conversation`](conversation::Conversation) of text-bearing blocks. Transforms make
+//! blocks smaller, originals go to a [`Store`](ccr::Store), and edits put the new texts in place of the old ones in the
+//! caller's own data, so that everything nobody decided to change stays as it came. [`Engine::compress`] does all of it;
+//! [`Engine::begin`] gives the same stage by stage. Other people's code takes part through
+//! [`Extension`](extension::Extension).
 
 pub mod ccr;
 pub mod conversation;
@@ -13,4 +19,7 @@ pub mod tokens;
 pub mod transform;
 pub mod transforms;
 
+pub use conversation::{Body, Value};
 pub use error::{Error, ErrorKind, Result};
+pub use options::{CompressOptions, Mode};
+pub use pipeline::{Call, CompressResult, Engine};

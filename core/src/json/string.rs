@@ -1,0 +1,143 @@
+//! JSON strings: decoding escapes, and the shortest encoding.
+
+use std::borrow::Cow;
+
+use super::scan::plain_end;
+
+/// Appends a text as a JSON string with its quotes: only quotes, backslashes and control characters are escaped, each
+/// in its shortest form.
+///
+/// # Examples
+/// ```
+/// let mut out = String::new();
+/// headroom_core::json::encode_string("é\t\"", &mut out);
+/// assert_eq!(out, r#""é\t\"""#);
+/// ```
+pub fn encode_string(text: &str, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(text.len() + 2);
+    out.push('"');
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    loop {
+        let end = plain_end(bytes, start);
+        out.push_str(&text[start..end]);
+        let Some(byte) = bytes.get(end) else { break };
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            control => {
+                out.push_str("\\u00");
+                out.push(char::from(HEX[usize::from(control >> 4)]));
+                out.push(char::from(HEX[usize::from(control & 15)]));
+            }
+        }
+        start = end + 1;
+    }
+    out.push('"');
+}
+
+/// The text of what stands between the quotes of a valid JSON string; `None` when it holds half of a surrogate pair.
+pub(super) fn decode(content: &str) -> Option<Cow<'_, str>> {
+    decode_with(content, || None)
+}
+
+/// As [`decode`], with U+FFFD for every half of a surrogate pair that stands alone.
+pub(super) fn decode_lossy(content: &str) -> Cow<'_, str> {
+    decode_with(content, || Some(char::REPLACEMENT_CHARACTER)).unwrap_or(Cow::Borrowed(content))
+}
+
+fn decode_with(content: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_, str>> {
+    let Some(mut escape) = memchr::memchr(b'\\', content.as_bytes()) else { return Some(Cow::Borrowed(content)) };
+    let bytes = content.as_bytes();
+    let mut out = String::with_capacity(content.len());
+    let mut start = 0;
+    loop {
+        out.push_str(&content[start..escape]);
+        let (character, length) = match bytes.get(escape + 1)? {
+            b'b' => ('\u{8}', 2),
+            b'f' => ('\u{c}', 2),
+            b'n' => ('\n', 2),
+            b'r' => ('\r', 2),
+            b't' => ('\t', 2),
+            b'u' => match unit(bytes, escape)? {
+                high @ 0xD800..=0xDBFF => match unit(bytes, escape + 6) {
+                    Some(low @ 0xDC00..=0xDFFF) => {
+                        (char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))?, 12)
+                    }
+                    _ => (lone()?, 6),
+                },
+                0xDC00..=0xDFFF => (lone()?, 6),
+                code => (char::from_u32(code)?, 6),
+            },
+            other => (char::from(*other), 2),
+        };
+        out.push(character);
+        start = escape + length;
+        // Escapes come in runs, so the next byte is looked at before the search.
+        escape = if bytes.get(start) == Some(&b'\\') {
+            start
+        } else if let Some(next) = memchr::memchr(b'\\', &bytes[start..]) {
+            start + next
+        } else {
+            out.push_str(&content[start..]);
+            return Some(Cow::Owned(out));
+        };
+    }
+}
+
+/// The UTF-16 unit of a `\uXXXX` escape at `at`.
+fn unit(bytes: &[u8], at: usize) -> Option<u32> {
+    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |code, digit| Some(code * 16 + char::from(*digit).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn decodes_every_escape() {
+        let content = r#"\"\\\/\b\f\n\r\t\u0000\u00e9\uD83D\uDE00é\u0041"#;
+        assert_eq!(decode(content).as_deref(), Some("\"\\/\u{8}\u{c}\n\r\t\0é😀éA"));
+    }
+
+    #[test]
+    fn half_a_pair_is_no_text() {
+        for content in [r"\ud800", r"a\udc00b", r"\ud800\ud800", r"\ud800x", r"\ud800\n", r"\udc00\ud800"] {
+            assert_eq!(decode(content), None, "{content}");
+            assert!(decode_lossy(content).contains('\u{fffd}'), "{content}");
+        }
+        assert_eq!(decode_lossy(r"\ud800\ud83d\ude00x"), "\u{fffd}😀x");
+    }
+
+    #[test]
+    fn encodes_controls_in_their_shortest_form() {
+        let mut out = String::new();
+        encode_string("\0\u{1f}\u{8}\u{c}\n\r\t\"\\/\u{7f}\u{2028}", &mut out);
+        assert_eq!(out, "\"\\u0000\\u001f\\b\\f\\n\\r\\t\\\"\\\\/\u{7f}\u{2028}\"");
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_is_undone_by_decoding_and_is_what_serde_json_writes(text in any::<String>()) {
+            let mut out = String::new();
+            encode_string(&text, &mut out);
+            prop_assert_eq!(&out, &serde_json::to_string(&text).unwrap());
+            prop_assert_eq!(decode(&out[1..out.len() - 1]).map(Cow::into_owned), Some(text));
+        }
+
+        #[test]
+        fn decoding_agrees_with_serde_json(text in "(\\\\u[dD][89a-fA-F][0-9a-f]{2}|\\\\n|\\\\\\\\|[a-zé]|\\\\u00[0-9]{2}){0,8}") {
+            let expected = serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
+            prop_assert_eq!(decode(&text).map(Cow::into_owned), expected);
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The compression of one request: reads the body, runs the steps, stores originals, applies edits.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use log::warn;
+use serde_json::json;
+
+use super::PipelineStage;
+use super::call::share_removed;
+use super::dispatch::panic_text;
+use super::hooks::{CompressContext, CompressEvent};
+use super::plan::Plan;
+use super::progress::{Biases, ProgressEvent, ProgressKind, Step};
+use super::report::StepTiming;
+use super::run::{Run, compress_context};
+use crate::ccr::{Certificate, Hash};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A compression under way.
+pub(super) struct Compression<'r> {
+    run: &'r mut Run,
+    plan: Plan,
+    biases: Biases,
+    step: Option<Step>,
+    step_started: Instant,
+    started: Instant,
+}
+
+impl Compression<'_> {
+    /// Compresses a request and leaves everything in the run. A failure leaves the request as it was.
+    pub(super) async fn run(run: &mut Run) -> Result<()> {
+        let started = Instant::now();
+        pre_compress(run).await;
+        let plan = guarded(|| Plan::new(&run.engine, &run.call, &*run.body));
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(error) => {
+                fail(run, &error, None).await;
+                return Ok(());
+            }
+        };
+        let context = (!run.call.hooks.is_empty()).then(|| compress_context(&run.call, plan.conversation()));
+        run.tokens = Some(plan.tokens_before());
+        run.call.provider = plan.provider(&run.call.provider);
+        run.result.tokens_before = plan.tokens_before();
+        run.result.tokens_after = plan.tokens_before();
+        run.result.report.tokenizer = plan.tokenizer().name().to_owned();
+        run.result.report.estimated = !plan.tokenizer().is_exact();
+        if run.call.optimize {
+            let mut compression =
+                Compression { run, plan, biases: Biases::new(), step: None, step_started: started, started };
+            match compression.steps(context.as_ref()).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Extension => return Err(error),
+                Err(error) => {
+                    let step = compression.step;
+                    fail(run, &error, step).await;
+                }
+            }
+            post_compress(run, context).await;
+        } else {
+            post_compress(run, context).await;
+        }
+        Ok(())
+    }
+
+    async fn steps(&mut self, context: Option<&CompressContext>) -> Result<()> {
+        if let Some(message) = self.plan.protected_message() {
+            self.run.prefix_changed_at(message);
+        }
+        self.route().await?;
+        self.tell(self.start_kind()).await;
+
+        self.begin(Step::Bias);
+        self.hook_biases(context).await;
+        self.end(Vec::new()).await;
+        self.take_biases();
+
+        self.begin(Step::Ccr);
+        self.plan.leave_marked_blocks();
+        self.end(Vec::new()).await;
+
+        self.begin(Step::Cache);
+        self.plan.replay(&self.run.engine);
+        self.end(Vec::new()).await;
+
+        self.begin(Step::Dedupe);
+        guarded(|| self.plan.dedupe(&self.run.engine))?;
+        self.end(Vec::new()).await;
+
+        self.begin(Step::Compression);
+        self.take_biases();
+        let warnings = guarded(|| Ok(self.plan.transform(&self.run.engine)))?;
+        for (message, _) in &warnings {
+            self.run.prefix_changed_at(*message);
+        }
+        let warnings = warnings.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        self.run.result.report.warnings.extend(warnings.iter().cloned());
+        self.end(warnings).await;
+
+        if let Some(budget) = self.plan.token_budget() {
+            self.begin(Step::Budget);
+            let (report, changed_at) = guarded(|| Ok(self.plan.fit_budget(&self.run.engine, budget)))?;
+            self.run.result.report.budget = Some(report);
+            if let Some(message) = changed_at {
+                self.run.prefix_changed_at(message);
+            }
+            self.end(Vec::new()).await;
+        }
+        self.step = None;
+        self.store_originals()?;
+        self.apply().await
+    }
+
+    /// `input_routed`: tells which block goes where; extensions may set biases and exclude blocks.
+    async fn route(&mut self) -> Result<()> {
+        if !self.run.call.extensions.subscribes(PipelineStage::InputRouted) {
+            return Ok(());
+        }
+        let routes = self.plan.routes(&self.run.engine);
+        let markers: Vec<_> = routes.iter().map(|route| json!(format!("router:{}", route.transform))).collect();
+        self.run.metadata.set_json("routes", json!(routes));
+        self.run.metadata.set_json("routing_markers", markers);
+        self.run.stage(PipelineStage::InputRouted).await?;
+        if let Some(excluded) = self.metadata_json("excluded_blocks") {
+            let indices = excluded.as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64);
+            for index in indices.filter_map(|index| usize::try_from(index).ok()) {
+                if let Some(message) = self.plan.exclude(index) {
+                    self.run.prefix_changed_at(message);
+                }
+            }
+        }
+        if let Some(found) = self.metadata_json("biases") {
+            match read_biases(&found) {
+                Ok(biases) => self.biases.extend(biases),
+                Err(text) => self.run.warning(text),
+            }
+        }
+        Ok(())
+    }
+
+    fn metadata_json(&mut self, name: &str) -> Option<Arc<serde_json::Value>> {
+        match self.run.metadata.get(name)?.to_json() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.run.warning(format!("metadata.{name}: {error}; it is ignored"));
+                None
+            }
+        }
+    }
+
+    fn start_kind(&self) -> ProgressKind {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        ProgressKind::Start {
+            model: Arc::clone(&self.run.call.model),
+            provider: Arc::clone(&self.run.call.provider),
+            operation: Arc::clone(&self.run.call.operation),
+            start_time_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            token_budget: self.plan.token_budget(),
+        }
+    }
+
+    /// Biases of the hooks; one that fails is logged and skipped.
+    async fn hook_biases(&mut self, context: Option<&CompressContext>) {
+        let Some(context) = context else { return };
+        let Some(messages) = self.run.body.messages().or_else(|| self.run.body.payload()) else { return };
+        for hook in self.run.call.hooks.clone() {
+            match hook.compute_biases(&messages, context).await {
+                Ok(biases) => self.biases.extend(biases),
+                Err(error) => self.run.warning(format!("hook {} failed in compute_biases: {error}", hook.name())),
+            }
+        }
+    }
+
+    /// Gives the biases to the plan; those that are not positive numbers are left out with a warning.
+    fn take_biases(&mut self) {
+        let wrong: Vec<_> = self.biases.iter().filter(|(_, bias)| !(bias.is_finite() && **bias > 0.0)).collect();
+        let texts: Vec<_> = wrong
+            .into_iter()
+            .map(|(index, bias)| format!("biases[{index}]: expected a number above 0, found {bias}; it is ignored"))
+            .collect();
+        texts.into_iter().for_each(|text| self.run.warning(text));
+        self.biases.retain(|_, bias| bias.is_finite() && *bias > 0.0);
+        if let Some((&message, _)) = self.biases.iter().find(|(_, bias)| **bias != 1.0) {
+            self.run.prefix_changed_at(message);
+        }
+        self.plan.set_biases(&self.biases);
+    }
+
+    fn begin(&mut self, step: Step) {
+        self.step = Some(step);
+        let tokens = self.plan.tokens_after();
+        let timing = StepTiming { duration_ms: 0.0, tokens_before: tokens, tokens_after: tokens };
+        self.run.result.pipeline_timing.push((step, timing));
+        self.step_started = Instant::now();
+    }
+
+    /// Closes the timing of the running step and tells the handler.
+    async fn end(&mut self, warnings: Vec<String>) {
+        let tokens_after = self.plan.tokens_after();
+        let duration_ms = self.step_started.elapsed().as_secs_f64() * 1000.0;
+        let Some((step, timing)) = self.run.result.pipeline_timing.last_mut() else { return };
+        timing.tokens_after = tokens_after;
+        timing.duration_ms = duration_ms;
+        let (step, tokens_before) = (*step, timing.tokens_before);
+        self.tell(ProgressKind::Step { step, tokens_before, tokens_after, duration_ms, warnings }).await;
+    }
+
+    /// Tells the progress handler and reads biases and metadata back.
+    async fn tell(&mut self, kind: ProgressKind) {
+        if self.run.call.progress.is_some() {
+            self.biases = tell(self.run, kind, std::mem::take(&mut self.biases)).await;
+        }
+    }
+
+    /// Stores all originals in one transaction. When the store is full, nothing lossy is written.
+    fn store_originals(&mut self) -> Result<()> {
+        let originals = self.plan.originals();
+        if originals.is_empty() {
+            return Ok(());
+        }
+        let stored = match self.run.call.store.clone().map_or_else(|| self.run.engine.store(), Ok) {
+            Ok(store) => store.put(&originals),
+            Err(error) => Err(error),
+        };
+        match stored {
+            Err(error) if error.kind() == ErrorKind::StoreFull => {
+                drop(originals);
+                self.run.warning(format!("nothing is left out of this request: {error}"));
+                self.run.prefix_changed_at(self.plan.first_lossy_message().unwrap_or(0));
+                guarded(|| {
+                    self.plan.make_lossless(&self.run.engine);
+                    Ok(())
+                })
+            }
+            stored => stored,
+        }
+    }
+
+    /// Applies the edits, after `input_compressed` has had its say.
+    async fn apply(&mut self) -> Result<()> {
+        let edits = self.plan.edits();
+        let run = &mut *self.run;
+        let original = Arc::clone(&run.body);
+        let edited = if edits.is_empty() {
+            Arc::clone(&original)
+        } else {
+            original.with_edits(self.plan.conversation(), &edits)?
+        };
+        let reports = self.plan.block_reports();
+        run.result.transforms_applied = self.plan.transforms_applied();
+        run.result.ccr_hashes = self.plan.hashes();
+        run.result.tokens_after = self.plan.tokens_after();
+        run.result.compressed = !edits.is_empty();
+        run.body = Arc::clone(&edited);
+        if run.call.extensions.subscribes(PipelineStage::InputCompressed) {
+            if let Some(messages) = original.messages().or_else(|| original.payload()) {
+                run.metadata.set("original_messages", messages);
+            }
+            run.metadata.set_json("tokens_before", run.result.tokens_before);
+            run.metadata.set_json("tokens_after", run.result.tokens_after);
+            run.metadata.set_json("transforms_applied", run.result.transforms_applied.clone());
+            run.metadata.set_json("ccr_hashes", hashes_text(&run.result.ccr_hashes));
+            if let Err(refused) = run.stage(PipelineStage::InputCompressed).await {
+                run.body = original;
+                return Err(refused);
+            }
+            if !Arc::ptr_eq(&run.body, &edited) {
+                let (tokens_after, still) = guarded(|| self.plan.recount(&self.run.engine, &*self.run.body))?;
+                self.run.result.tokens_after = tokens_after;
+                self.run.result.ccr_hashes.retain(|hash| still.contains(hash));
+                self.run.result.compressed = tokens_after != self.run.result.tokens_before || !still.is_empty();
+            }
+        }
+        self.run.result.report.blocks = reports;
+        self.run.result.certificate = self.plan.certificate();
+        let result = &self.run.result;
+        let complete = ProgressKind::Complete {
+            tokens_before: result.tokens_before,
+            tokens_after: result.tokens_after,
+            compression_ratio: result.compression_ratio(),
+            transforms_applied: result.transforms_applied.clone(),
+            ccr_hashes: hashes_text(&result.ccr_hashes),
+            duration_ms: self.started.elapsed().as_secs_f64() * 1000.0,
+            timing: result.pipeline_timing.clone(),
+        };
+        self.tell(complete).await;
+        Ok(())
+    }
+}
+
+/// Runs work in which a panic is a failure of the pipeline.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::new(ErrorKind::Compression, panic_text(&*panic))))
+}
+
+/// Gives the caller's data back and says why.
+async fn fail(run: &mut Run, error: &Error, step: Option<Step>) {
+    run.result.report.error = Some(error.to_string());
+    run.prefix_changed_at(0);
+    run.result.compressed = false;
+    run.result.tokens_after = run.result.tokens_before;
+    run.result.transforms_applied.clear();
+    run.result.ccr_hashes.clear();
+    run.result.certificate = Certificate::default();
+    run.warning(format!("the request goes on uncompressed: {error}"));
+    tell(run, ProgressKind::Error { error: error.to_string(), step }, Biases::new()).await;
+}
+
+async fn tell(run: &mut Run, kind: ProgressKind, biases: Biases) -> Biases {
+    let Some(handler) = run.call.progress.clone() else { return biases };
+    let request_id = Arc::clone(&run.call.request_id);
+    let mut event = ProgressEvent { request_id, kind, biases, metadata: run.metadata.clone() };
+    let before = event.clone();
+    match handler.on_progress(&mut event).await {
+        Ok(()) => {
+            run.metadata = event.metadata;
+            event.biases
+        }
+        Err(error) => {
+            warn!(target: "headroom.pipeline", "the progress handler failed at {}: {error}", before.kind.name());
+            before.biases
+        }
+    }
+}
+
+/// Lets the hooks replace the messages before anything reads them.
+async fn pre_compress(run: &mut Run) {
+    for hook in run.call.hooks.clone() {
+        let Ok(conversation) = run.body.conversation() else { return };
+        let context = compress_context(&run.call, &conversation);
+        let Some(messages) = run.body.messages().or_else(|| run.body.payload()) else { return };
+        let replaced = match hook.pre_compress(&messages, &context).await {
+            Ok(None) => continue,
+            Ok(Some(replaced)) if run.body.messages().is_some() => run.body.with_messages(&replaced),
+            Ok(Some(replaced)) => run.body.with_payload(&replaced),
+            Err(error) => Err(error),
+        };
+        match replaced {
+            Ok(body) => {
+                run.prefix_changed_at(0);
+                run.body = body;
+            }
+            Err(error) => run.warning(format!("hook {} failed in pre_compress: {error}", hook.name())),
+        }
+    }
+}
+
+/// Tells the hooks what the compression came to.
+async fn post_compress(run: &mut Run, context: Option<CompressContext>) {
+    let Some(context) = context else { return };
+    let event = CompressEvent {
+        tokens_before: run.result.tokens_before,
+        tokens_after: run.result.tokens_after,
+        compression_ratio: share_removed(run.result.tokens_before, run.result.tokens_after),
+        transforms_applied: run.result.transforms_applied.clone(),
+        ccr_hashes: hashes_text(&run.result.ccr_hashes),
+        model: context.model,
+        user_query: context.user_query,
+        provider: context.provider,
+    };
+    for hook in run.call.hooks.clone() {
+        if let Err(error) = hook.post_compress(&event).await {
+            run.warning(format!("hook {} failed in post_compress: {error}", hook.name()));
+        }
+    }
+}
+
+fn hashes_text(hashes: &[Hash]) -> Vec<String> {
+    hashes.iter().map(ToString::to_string).collect()
+}
+
+/// Reads biases from metadata: an object from message index to number.
+fn read_biases(value: &serde_json::Value) -> Result<Biases, String> {
+    let object = value.as_object().ok_or_else(|| {
+        format!("metadata.biases: expected an object from message index to number, found {value}; it is ignored")
+    })?;
+    object
+        .iter()
+        .map(|(index, bias)| {
+            let wrong = || format!("metadata.biases: expected message index and number, found {index}: {bias}");
+            Ok((index.parse().map_err(|_| wrong())?, bias.as_f64().ok_or_else(wrong)?))
+        })
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! The budget step: makes a request fit a number of tokens in as few changes as possible.
+
+use std::sync::Arc;
+
+use super::decision::Decision;
+use super::engine::Engine;
+use super::plan::Plan;
+use super::report::BudgetReport;
+use crate::options::Mode;
+use crate::transform::{Context, Outcome};
+
+/// How much smaller than usual a block is made when a budget asks for it.
+const BUDGET_SCALE: f32 = 0.25;
+
+impl Plan {
+    /// Makes blocks smaller, oldest first, until the request fits: first a much smaller subset, then nothing but the
+    /// marker. Gives the report and the first message that was changed.
+    pub(super) fn fit_budget(&mut self, engine: &Engine, token_budget: u64) -> (BudgetReport, Option<usize>) {
+        let mut changed_at: Option<usize> = None;
+        let mut total = self.tokens_after();
+        if self.options.mode != Mode::Lossless {
+            for whole in [false, true] {
+                for index in 0..self.blocks.len() {
+                    if total <= token_budget {
+                        break;
+                    }
+                    if !self.blocks[index].eligible {
+                        continue;
+                    }
+                    let smaller = if whole {
+                        self.left_out(index)
+                    } else {
+                        self.decision(engine, index, Mode::Aggressive, BUDGET_SCALE).ok().flatten()
+                    };
+                    let now = self.blocks[index].tokens_after();
+                    if let Some(smaller) = smaller.filter(|smaller| smaller.tokens < now) {
+                        total = total - now + smaller.tokens;
+                        let message = self.conversation.blocks[index].message.unwrap_or(0);
+                        changed_at = Some(changed_at.map_or(message, |at| at.min(message)));
+                        self.decide(index, Some(smaller));
+                    }
+                }
+            }
+        }
+        let missed_by = total.saturating_sub(token_budget);
+        let reason = (missed_by > 0).then(|| self.why_not(missed_by));
+        (BudgetReport { token_budget, tokens_after: total, missed_by, reason }, changed_at)
+    }
+
+    /// The block as nothing but its marker.
+    fn left_out(&self, index: usize) -> Option<Arc<Decision>> {
+        let part = self.part(index);
+        let question = crate::relevance::Question::default();
+        let mut context = Context::new(Mode::Aggressive, 0.0, &question, self.tokenizer());
+        let marker = context.marker(part.text, 0, part.text.lines().count(), "lines");
+        let kind =
+            self.blocks[index].decision.as_ref().map_or(crate::detect::ContentKind::Text, |decision| decision.kind);
+        let mut decision = Decision::new("omit", kind, Outcome::Subset(marker), context.into_originals(), part.text)?;
+        decision.tokens = self.tokenizer().count(&decision.text);
+        Some(Arc::new(decision))
+    }
+
+    fn why_not(&self, missed_by: u64) -> String {
+        if self.options.mode == Mode::Lossless {
+            return format!("lossless mode leaves nothing out; {missed_by} tokens more would have to go");
+        }
+        let untouchable: u64 = self.blocks.iter().filter(|block| !block.eligible).map(|block| block.tokens).sum();
+        format!(
+            "what may not be changed (system, user and assistant text, protected results) costs {untouchable} tokens"
+        )
+    }
+}
