@@ -1,9 +1,22 @@
 //! Retrieval (CCR: compress, cache, retrieve): markers, stores of originals, and the tool that gives them back.
 
+mod clock;
+#[cfg(test)]
+mod contract;
 mod marker;
+mod memory;
+mod open;
+mod retention;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 
-pub use marker::{Hash, Marker, RETRIEVE_TOOL};
+pub use clock::Clock;
+pub use marker::{Hash, Marker, RETRIEVE_TOOL, carries_marker, markers_in};
+pub use memory::MemoryStore;
+pub use open::{DEFAULT_FILE_NAME, DEFAULT_MEMORY_BYTES, open_store};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 pub use store::{Lookup, Original, Store, StoreEntry, StoreStats};
 #[derive(Debug, Clone, Default)]
 pub struct Certificate;
@@ -19,10 +32,4 @@ impl Certificate {
     pub fn new(_: impl Iterator<Item = CertifiedBlock>) -> Self {
         Self
     }
-}
-pub fn carries_marker(_: &str) -> bool {
-    false
-}
-pub fn markers_in(_: &str) -> Vec<Hash> {
-    vec![]
 }

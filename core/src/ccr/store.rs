@@ -45,7 +45,7 @@ pub struct StoreEntry {
     pub hash: String,
     /// Bytes of the original.
     pub bytes: u64,
-    /// Bytes as stored.
+    /// Bytes as stored, with a flat 256 for what the store keeps beside the text.
     pub stored_bytes: u64,
     /// Tokens of the original.
     pub tokens: u64,
@@ -53,7 +53,7 @@ pub struct StoreEntry {
     pub tool_name: String,
     /// Seconds since the epoch at which it was first stored.
     pub created_s: u64,
-    /// Seconds since the epoch at which a request last showed it.
+    /// Seconds since the epoch at which a request last showed or retrieved it, up to an hour behind.
     pub shown_s: u64,
     /// How often it was retrieved.
     pub retrieval_count: u64,
@@ -66,7 +66,7 @@ pub struct StoreStats {
     pub entries: u64,
     /// Bytes of the originals.
     pub bytes: u64,
-    /// Bytes as stored.
+    /// Bytes as stored, with a flat 256 an original for what the store keeps beside the text.
     pub stored_bytes: u64,
     /// The bound on stored bytes.
     pub max_bytes: u64,
@@ -83,7 +83,8 @@ pub trait Store: Send + Sync {
     /// there counts as shown now. When the byte bound is reached, entries that no request has shown for 7 days go first.
     ///
     /// # Errors
-    /// [`Storage`](crate::ErrorKind::Storage) when anything is not safely stored, a full store included; then no
+    /// [`StoreFull`](crate::ErrorKind::StoreFull) when the byte bound is reached and nothing may go yet,
+    /// [`Storage`](crate::ErrorKind::Storage) when anything else keeps an original from being safely stored; then no
     /// marker may be written.
     fn put(&self, originals: &[Original<'_>]) -> Result<()>;
 
@@ -92,6 +93,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
     fn get(&self, hash: Hash) -> Result<Lookup>;
+
+    /// Looks an original up without counting it as a retrieval or a showing.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
+    fn peek(&self, hash: Hash) -> Result<Lookup>;
 
     /// All entries, newest first.
     ///

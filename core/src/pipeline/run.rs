@@ -94,6 +94,14 @@ impl Run {
         &mut self.metadata
     }
 
+    /// `setup`, `pre_start` or `post_start`, for hosts that make a client or start a proxy.
+    ///
+    /// # Errors
+    /// As [`Run::receive`].
+    pub async fn announce(&mut self, stage: PipelineStage) -> Result<()> {
+        self.stage(stage).await.map(|_| ())
+    }
+
     /// `input_received`: the request is parsed.
     ///
     /// # Errors

@@ -1,0 +1,301 @@
+//! Writes a minified JSON value with its tables.
+//!
+//! ```text
+//! {"kind":"List","items":[3 rows: id	kind="Pod"	name:str	status.phase	ports[]{port,name}
+//! 1	web-1	Running	[(80,"http")]
+//! 2	7	Failed	[]
+//! ={"status":{"phase":"Running"},"id":3}
+//! ]}
+//! ```
+//!
+//! A list of objects is `[` *rows* ` rows: `, the columns, one row a line, `]`; an object of like objects is the same
+//! in braces, with the key in the first cell. Cells and columns are separated by tabs.
+//!
+//! - `name=value`: every row has this value, and no cell for it.
+//! - `name:str`: every cell is a string; elsewhere a cell that reads as a number, `true`, `false` or `null` is one.
+//! - `a.b`: the member `b` of the member `a`. `a{x,y}`: an object, written `(x,y)`; `a[]{x,y}`: a list of them.
+//! - An empty cell or place is a member that is not there; `""` is the empty string.
+//! - `=` and a JSON value: a row of another shape.
+//!
+//! A list of lists is `[` *rows* ` lists:`, one list a line. Everything else is minified JSON.
+
+use crate::json::{Cursor, Kind};
+
+use super::cell;
+use super::table::{Column, Form, Row, Table};
+
+/// Values of fewer bytes are minified JSON, whatever is in them.
+const SMALL: usize = 120;
+
+/// Writes a value. `None` when it would take more than `limit` bytes.
+pub(super) fn encode(root: Cursor<'_>, limit: usize) -> Option<String> {
+    let mut out = String::with_capacity(limit.min(root.raw().len()));
+    let within = write_value(root, limit, &mut out);
+    within.then_some(out)
+}
+
+fn write_value(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
+    let raw = value.raw();
+    if raw.len() >= SMALL && matches!(value.kind(), Kind::Array | Kind::Object) {
+        let start = out.len();
+        // A table that is larger than JSON is not written to its end.
+        let room = limit.min(start + raw.len());
+        if let Some(table) = Table::of(value) {
+            if write_table(&table, room, out) {
+                return true;
+            }
+        } else if is_list_of_lists(value) {
+            if write_lists(value, room, out) {
+                return true;
+            }
+        } else {
+            return write_members(value, limit, out);
+        }
+        out.truncate(start);
+    }
+    out.push_str(raw);
+    out.len() <= limit
+}
+
+/// An object or a list, every large part in the form that suits it, on a line of its own.
+fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
+    let (open, close) = if value.kind() == Kind::Object { ('{', '}') } else { ('[', ']') };
+    out.push(open);
+    for (index, row) in super::table::Rows::of(value).enumerate() {
+        if index > 0 {
+            out.push(',');
+            if row.value.raw().len() >= SMALL && matches!(row.value.kind(), Kind::Array | Kind::Object) {
+                out.push('\n');
+            }
+        }
+        if let Some(key) = row.key {
+            out.push_str(key.raw());
+            out.push(':');
+        }
+        if !write_value(row.value, limit, out) {
+            return false;
+        }
+    }
+    out.push(close);
+    out.len() <= limit
+}
+
+/// What is true of a column in all rows.
+#[derive(Clone, Default)]
+pub(super) struct Traits<'d> {
+    first: Option<&'d str>,
+    varies: bool,
+    present: usize,
+    strings: usize,
+    /// Strings that need quotes unless the whole column is known to hold strings.
+    literal_strings: usize,
+}
+
+impl<'d> Traits<'d> {
+    pub(super) fn observe(&mut self, value: Cursor<'d>) {
+        let raw = value.raw();
+        self.present += 1;
+        match self.first {
+            None => self.first = Some(raw),
+            Some(first) => self.varies |= first != raw,
+        }
+        if let Some(content) = content(raw) {
+            self.strings += 1;
+            if cell::is_bare(content, true) && !cell::is_bare(content, false) {
+                self.literal_strings += 1;
+            }
+        }
+    }
+
+    /// The value that all of `rows` rows have.
+    pub(super) fn constant(&self, rows: usize) -> Option<&'d str> {
+        self.first.filter(|_| !self.varies && self.present == rows)
+    }
+
+    /// Whether the header says once that all cells are strings.
+    pub(super) fn is_text(&self) -> bool {
+        self.literal_strings > 0 && self.strings == self.present
+    }
+}
+
+/// Between the quotes of a string.
+pub(super) fn content(raw: &str) -> Option<&str> {
+    raw.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// The traits of all columns, and how many rows have the shape of the table.
+pub(super) fn traits<'d>(table: &Table<'d>) -> (Vec<Traits<'d>>, usize) {
+    let mut traits = vec![Traits::default(); table.columns.len()];
+    let mut rows = 0;
+    let mut cells = Vec::new();
+    for row in table.rows() {
+        if table.cells(row.value, &mut cells) {
+            rows += 1;
+            for (traits, cell) in traits.iter_mut().zip(&cells) {
+                if let Some(value) = cell {
+                    traits.observe(*value);
+                }
+            }
+        }
+    }
+    (traits, rows)
+}
+
+fn write_table(table: &Table<'_>, limit: usize, out: &mut String) -> bool {
+    let (traits, shaped) = traits(table);
+    let is_map = table.source.kind() == Kind::Object;
+    out.push(if is_map { '{' } else { '[' });
+    out.push_str(&format!("{} rows: {}", table.source.len(), if is_map { "key\t" } else { "" }));
+    for (index, (column, traits)) in table.columns.iter().zip(&traits).enumerate() {
+        if index > 0 {
+            out.push('\t');
+        }
+        write_column(column, traits, shaped, out);
+    }
+    out.push('\n');
+    let mut cells = Vec::new();
+    for row in table.rows() {
+        write_key(&row, out);
+        if table.cells(row.value, &mut cells) {
+            let mut is_first = true;
+            for ((column, traits), cell) in table.columns.iter().zip(&traits).zip(&cells) {
+                if traits.constant(shaped).is_some() {
+                    continue;
+                }
+                if !std::mem::take(&mut is_first) {
+                    out.push('\t');
+                }
+                if let Some(value) = cell {
+                    write_cell(&column.form, *value, traits.is_text(), out);
+                }
+            }
+            // Members that are not there need no tabs at the end of a row.
+            out.truncate(out.trim_end_matches('\t').len());
+        } else {
+            out.push('=');
+            out.push_str(row.value.raw());
+        }
+        out.push('\n');
+        if out.len() > limit {
+            return false;
+        }
+    }
+    out.push(if is_map { '}' } else { ']' });
+    out.len() < limit
+}
+
+/// The key of a row of a map and the tab behind it.
+pub(super) fn write_key(row: &Row<'_>, out: &mut String) {
+    if let Some(key) = row.key.and_then(|key| content(key.raw())) {
+        cell::write_string(key, true, out);
+        out.push('\t');
+    }
+}
+
+pub(super) fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut String) {
+    for (index, key) in column.path.iter().enumerate() {
+        if index > 0 {
+            out.push('.');
+        }
+        cell::write_key(key, out);
+    }
+    if let Some(value) = traits.constant(rows) {
+        out.push('=');
+        out.push_str(value);
+    } else if traits.is_text() {
+        out.push_str(":str");
+    } else {
+        write_form(&column.form, out);
+    }
+}
+
+fn write_form(form: &Form<'_>, out: &mut String) {
+    let (sign, parts) = match form {
+        Form::Plain => return,
+        Form::Tuple(parts) => ("{", parts),
+        Form::Tuples(parts) => ("[]{", parts),
+    };
+    out.push_str(sign);
+    for (index, (key, form)) in parts.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        cell::write_key(key, out);
+        write_form(form, out);
+    }
+    out.push('}');
+}
+
+pub(super) fn write_cell(form: &Form<'_>, value: Cursor<'_>, is_text: bool, out: &mut String) {
+    match (form, content(value.raw())) {
+        (_, Some(content)) => cell::write_string(content, is_text, out),
+        (form, None) => write_nested(form, value, out),
+    }
+}
+
+/// A value as JSON, with tuples where the form has them and the value fits.
+fn write_nested(form: &Form<'_>, value: Cursor<'_>, out: &mut String) {
+    match (form, value.kind()) {
+        (Form::Tuple(parts), Kind::Object) => write_tuple(parts, value, out),
+        (Form::Tuples(parts), Kind::Array) => {
+            out.push('[');
+            for (index, item) in value.items().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                if item.kind() == Kind::Object {
+                    write_tuple(parts, item, out);
+                } else {
+                    out.push_str(item.raw());
+                }
+            }
+            out.push(']');
+        }
+        _ => out.push_str(value.raw()),
+    }
+}
+
+fn write_tuple(parts: &[(&str, Form<'_>)], object: Cursor<'_>, out: &mut String) {
+    let start = out.len();
+    let mut members = object.members().peekable();
+    for (index, (name, form)) in parts.iter().enumerate() {
+        out.push(if index == 0 { '(' } else { ',' });
+        if let Some((_, value)) = members.next_if(|(key, _)| key.raw() == *name) {
+            write_nested(form, value, out);
+        }
+    }
+    out.push(')');
+    // Other keys, another order or the same key twice stay JSON, and so does an object without members.
+    if members.next().is_some() || object.is_empty() {
+        out.truncate(start);
+        out.push_str(object.raw());
+    }
+}
+
+fn is_list_of_lists(value: Cursor<'_>) -> bool {
+    value.kind() == Kind::Array
+        && value.len() > 2
+        && value.items().all(|item| {
+            item.kind() == Kind::Array
+                && !item.is_empty()
+                && item.items().all(|item| !matches!(item.kind(), Kind::Array | Kind::Object))
+        })
+}
+
+fn write_lists(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
+    out.push_str(&format!("[{} lists:\n", value.len()));
+    for list in value.items() {
+        for (index, item) in list.items().enumerate() {
+            if index > 0 {
+                out.push('\t');
+            }
+            write_cell(&Form::Plain, item, false, out);
+        }
+        out.push('\n');
+        if out.len() > limit {
+            return false;
+        }
+    }
+    out.push(']');
+    out.len() < limit
+}
