@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use log::warn;
 use serde_json::json;
@@ -87,18 +87,24 @@ impl Compression<'_> {
         self.end(Vec::new()).await;
 
         self.begin(Step::Dedupe);
-        guarded(|| self.plan.dedupe(&self.run.engine))?;
-        self.end(Vec::new()).await;
+        let mut work = guarded(|| Ok(self.plan.work(&self.run.engine)))?;
+        let scales = self.plan.scales();
+        self.end_with(Vec::new(), work.dedupe, work.tokens_after_dedupe).await;
 
         self.begin(Step::Compression);
         self.take_biases();
-        let warnings = guarded(|| Ok(self.plan.transform(&self.run.engine)))?;
-        for (message, _) in &warnings {
+        if self.plan.scales() != scales {
+            work = guarded(|| Ok(self.plan.work(&self.run.engine)))?;
+        }
+        for (message, _) in &work.warnings {
             self.run.prefix_changed_at(*message);
         }
-        let warnings = warnings.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        let warnings: Vec<_> = work.warnings.into_iter().map(|(_, text)| text).collect();
         self.run.result.report.warnings.extend(warnings.iter().cloned());
-        self.end(warnings).await;
+        if let Some((_, timing)) = self.run.result.pipeline_timing.last_mut() {
+            timing.tokens_before = work.tokens_after_dedupe;
+        }
+        self.end_with(warnings, work.compression, self.plan.tokens_after()).await;
 
         if let Some(budget) = self.plan.token_budget() {
             self.begin(Step::Budget);
@@ -197,10 +203,14 @@ impl Compression<'_> {
         self.step_started = Instant::now();
     }
 
-    /// Closes the timing of the running step and tells the handler.
+    /// Closes the running step with the time since its beginning.
     async fn end(&mut self, warnings: Vec<String>) {
-        let tokens_after = self.plan.tokens_after();
-        let duration_ms = self.step_started.elapsed().as_secs_f64() * 1000.0;
+        self.end_with(warnings, self.step_started.elapsed(), self.plan.tokens_after()).await;
+    }
+
+    /// Closes the running step and tells the handler.
+    async fn end_with(&mut self, warnings: Vec<String>, duration: Duration, tokens_after: u64) {
+        let duration_ms = duration.as_secs_f64() * 1000.0;
         let Some((step, timing)) = self.run.result.pipeline_timing.last_mut() else { return };
         timing.tokens_after = tokens_after;
         timing.duration_ms = duration_ms;

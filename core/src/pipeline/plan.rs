@@ -10,7 +10,7 @@ use super::decision::{Decision, DecisionKey};
 use super::engine::Engine;
 use super::progress::Biases;
 use crate::ccr::{Hash, RETRIEVE_TOOL, carries_marker};
-use crate::conversation::{Block, BlockKind, Body, Conversation, Role};
+use crate::conversation::{Block, BlockKind, Body, Conversation, Role, Text};
 use crate::detect::{ContentKind, is_editable_file_read, is_file_read};
 use crate::error::Result;
 use crate::options::{CompressOptions, Mode};
@@ -30,7 +30,7 @@ const ANALYSIS_WORDS: [&str; 8] =
 
 /// The blocks of one request and what was decided for each.
 pub(super) struct Plan {
-    pub(super) conversation: Conversation,
+    pub(super) conversation: Arc<Conversation>,
     pub(super) blocks: Vec<Planned>,
     pub(super) options: CompressOptions,
     tokenizer: Arc<dyn Tokenizer>,
@@ -50,7 +50,7 @@ pub(super) struct Planned {
     quotable: bool,
     scale: f32,
     /// The last user text before it.
-    question: Option<Arc<str>>,
+    question: Option<Text>,
 }
 
 /// A line of `metadata.routes`.
@@ -65,7 +65,7 @@ pub(super) struct Route {
 impl Plan {
     /// Reads a body and counts every block.
     pub(super) fn new(engine: &Engine, call: &Call, body: &dyn Body) -> Result<Self> {
-        let conversation = body.conversation()?;
+        let conversation = Arc::new(body.conversation()?);
         let tokenizer = tokens::for_model(&call.model);
         let options = call.options.clone();
         let excluded = exclude_globs(&options.exclude_tools);
@@ -164,13 +164,23 @@ impl Plan {
         self.conversation.blocks[block].message
     }
 
+    /// Gives blocks their scale; blocks that were decided with another one are open again.
     pub(super) fn set_biases(&mut self, biases: &Biases) {
         for (planned, block) in self.blocks.iter_mut().zip(&self.conversation.blocks) {
             let bias = block.message.and_then(|message| biases.get(&message)).copied().unwrap_or(1.0);
             #[expect(clippy::cast_possible_truncation, reason = "a factor of a few digits")]
             let scale = bias.clamp(0.05, 100.0) as f32;
-            planned.scale = scale;
+            if planned.scale != scale {
+                planned.scale = scale;
+                planned.decided = false;
+                planned.decision = None;
+            }
         }
+    }
+
+    /// The scale of every block.
+    pub(super) fn scales(&self) -> Vec<f32> {
+        self.blocks.iter().map(|planned| planned.scale).collect()
     }
 
     /// Leaves blocks alone that carry a marker, ours or another product's, and results of the retrieval tool.
@@ -193,27 +203,20 @@ impl Plan {
         }
     }
 
-    /// Runs one transform on every block that is not decided yet. Gives failures with their message index.
-    pub(super) fn transform(&mut self, engine: &Engine) -> Vec<(usize, String)> {
-        let mut warnings = Vec::new();
-        for index in self.undecided() {
-            let planned = &self.blocks[index];
-            let (mode, scale) = (self.options.mode, planned.scale);
-            let key = self.key(index, mode, scale);
-            match self.decision(engine, index, mode, scale) {
-                Ok(decision) => {
-                    engine.decisions().insert(key, decision.clone());
-                    self.decide(index, decision);
-                }
-                Err(failed) => {
-                    let block = &self.conversation.blocks[index];
-                    warnings
-                        .push((block.message.unwrap_or(0), format!("{}: {failed}; it stays as it came", block.path)));
-                    self.decide(index, None);
-                }
-            }
+    /// Runs the transform that fits a block best.
+    pub(super) fn transform(&mut self, engine: &Engine, index: usize) -> Result<(), String> {
+        let (mode, scale) = (self.options.mode, self.blocks[index].scale);
+        let decision = self.decision(engine, index, mode, scale);
+        if let Ok(decision) = &decision {
+            engine.decisions().insert(self.key(index, mode, scale), decision.clone());
         }
-        warnings
+        self.decide(index, decision.clone().ok().flatten());
+        decision.map(|_| ())
+    }
+
+    /// Whether the mode allows leaving anything out.
+    pub(super) fn lossy_allowed(&self) -> bool {
+        self.options.mode != Mode::Lossless
     }
 
     /// The decision of a block under a mode and a scale: at most as many tokens as before, or none.

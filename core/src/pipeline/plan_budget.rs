@@ -18,7 +18,7 @@ impl Plan {
     pub(super) fn fit_budget(&mut self, engine: &Engine, token_budget: u64) -> (BudgetReport, Option<usize>) {
         let mut changed_at: Option<usize> = None;
         let mut total = self.tokens_after();
-        if self.options.mode != Mode::Lossless {
+        if self.lossy_allowed() {
             for whole in [false, true] {
                 for index in 0..self.blocks.len() {
                     if total <= token_budget {
@@ -61,7 +61,7 @@ impl Plan {
     }
 
     fn why_not(&self, missed_by: u64) -> String {
-        if self.options.mode == Mode::Lossless {
+        if !self.lossy_allowed() {
             return format!("lossless mode leaves nothing out; {missed_by} tokens more would have to go");
         }
         let untouchable: u64 = self.blocks.iter().filter(|block| !block.eligible).map(|block| block.tokens).sum();

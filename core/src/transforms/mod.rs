@@ -1,13 +1,32 @@
 //! One file a transform, and the registry that names them all.
 
+mod diff;
 mod json;
+mod opaque;
+mod repeats;
+#[cfg(test)]
+mod testing;
+mod whitespace;
 
+pub use diff::Diff;
 pub use json::JsonTable;
+pub use opaque::Opaque;
+pub use repeats::{Repeat, Repeats, Shown, Sighting};
+pub use whitespace::Whitespace;
 
+use crate::ccr::RETRIEVE_TOOL;
 use crate::transform::Transform;
 
 /// Every transform, in the order that decides between equally sure ones.
+///
+/// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
-    vec![Box::new(JsonTable)]
+    vec![Box::new(JsonTable), Box::new(Diff), Box::new(Opaque), Box::new(Whitespace)]
+}
+
+/// Whether a text holds a marker of ours, so that a transform leaves its own output alone.
+fn holds_marker(text: &str) -> bool {
+    memchr::memmem::find_iter(text.as_bytes(), RETRIEVE_TOOL)
+        .any(|at| text.as_bytes()[at + RETRIEVE_TOOL.len()..].starts_with(b" hash="))
 }

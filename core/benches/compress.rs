@@ -1,0 +1,258 @@
+//! Whole compressions beside doing nothing and beside counting tokens once, with the default SQLite store.
+//!
+//! Every cold figure is the first call of a new engine and a new store on new content, with the vocabulary loaded; medians
+//! of several runs. `cargo bench -p headroom-core --bench compress` prints a table; `-- --json FOLDER` writes the inputs as
+//! request bodies to a folder and prints a JSON line a figure, which `cargo xtask bench` joins with the peers' figures.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use headroom_core::ccr::{SqliteOptions, SqliteStore};
+use headroom_core::extension::{Answer, BoxFuture, Extension};
+use headroom_core::pipeline::{PipelineEvent, PipelineExtensionManager, PipelineStage, StageSet};
+use headroom_core::{Call, Engine, JsonBody, tokens};
+
+const MODEL: &str = "gpt-4o";
+const SIZES: [(&str, usize); 4] = [("10 KB", 10_000), ("100 KB", 100_000), ("1 MB", 1_000_000), ("10 MB", 10_000_000)];
+
+/// Pseudo-random numbers that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+fn json_rows(bytes: usize, seed: u64) -> String {
+    let mut numbers = Numbers(seed);
+    let mut text = String::from("[");
+    let mut id = 0;
+    while text.len() < bytes {
+        let separator = if id == 0 { "" } else { "," };
+        let (load, region, ok) = (numbers.below(1000), numbers.below(6), numbers.below(200) > 0);
+        let status = if ok { "running" } else { "failed" };
+        let _ = write!(
+            text,
+            r#"{separator}{{"id":{id},"host":"node-{id}.cluster-{region}","status":"{status}","load":0.{load},"region":"eu-{region}","owner":{{"team":"t{}","mail":"team{}@example.org"}}}}"#,
+            numbers.below(20),
+            numbers.below(20),
+        );
+        id += 1;
+    }
+    text.push(']');
+    text
+}
+
+fn log_lines(bytes: usize, seed: u64) -> String {
+    let mut numbers = Numbers(seed);
+    let mut text = String::new();
+    let mut second = 0;
+    while text.len() < bytes {
+        second += numbers.below(3);
+        let clock = format!("{:02}:{:02}:{:02}", second / 3600 % 24, second / 60 % 60, second % 60);
+        let (block, node) = (numbers.below(1 << 30), numbers.below(250));
+        let _ = match numbers.below(400) {
+            0 => writeln!(
+                text,
+                "2026-03-01 {clock} ERROR dfs.DataNode: writeBlock blk_{block} received exception java.io.IOException"
+            ),
+            1..150 => writeln!(
+                text,
+                "2026-03-01 {clock} INFO dfs.DataNode: Receiving block blk_{block} src: /10.0.0.{node}:50010"
+            ),
+            _ => writeln!(
+                text,
+                "2026-03-01 {clock} INFO dfs.FSNamesystem: BLOCK* addStoredBlock 10.0.0.{node} size {block}"
+            ),
+        };
+    }
+    text
+}
+
+fn grep_lines(bytes: usize, seed: u64) -> String {
+    let mut numbers = Numbers(seed);
+    let mut text = String::new();
+    while text.len() < bytes {
+        let file = numbers.below(60);
+        for line in 0..=numbers.below(8) {
+            let number = line * 37 + numbers.below(30) + 1;
+            let _ = writeln!(
+                text,
+                "src/module_{file}/handler.rs:{number}:    let value = request.header(\"x-{}\");",
+                numbers.below(400)
+            );
+        }
+    }
+    text
+}
+
+/// A conversation whose last tool result is `text`.
+fn body(tool: &str, question: &str, text: &str) -> String {
+    let arguments = serde_json::json!({ "query": question }).to_string();
+    let call = serde_json::json!({"id": "c1", "type": "function", "function": {"name": tool, "arguments": arguments}});
+    serde_json::json!({"model": MODEL, "messages": [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": text},
+    ]})
+    .to_string()
+}
+
+struct Bench {
+    json_folder: Option<std::path::PathBuf>,
+}
+
+impl Bench {
+    fn report(&self, input: &str, what: &str, bytes: usize, nanoseconds: f64) {
+        if self.json_folder.is_some() {
+            println!("{}", serde_json::json!({"input": input, "what": what, "bytes": bytes, "ns": nanoseconds}));
+        } else {
+            println!("{input:<22}{what:<44}{:>12.3} ms", nanoseconds / 1e6);
+        }
+    }
+}
+
+/// The median of several timings of `work` on what `prepare` makes, in nanoseconds.
+fn median<T>(runs: usize, mut prepare: impl FnMut(usize) -> T, mut work: impl FnMut(T)) -> f64 {
+    let mut times: Vec<f64> = (0..runs)
+        .map(|run| {
+            let input = prepare(run);
+            let started = Instant::now();
+            work(input);
+            started.elapsed().as_nanos() as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn engine(folder: &std::path::Path, name: &str) -> Engine {
+    let store = SqliteStore::open(folder.join(name), SqliteOptions::default()).expect("a temporary folder is writable");
+    Engine::new(Arc::new(store))
+}
+
+fn compress(engine: &Engine, body: &str) {
+    let body = JsonBody::parse(body).expect("the bench makes valid bodies");
+    black_box(engine.compress_blocking(Call::new(body, MODEL)).expect("default options are valid"));
+}
+
+struct Idle(StageSet);
+
+impl Extension for Idle {
+    fn name(&self) -> &str {
+        "idle"
+    }
+
+    fn stages(&self) -> StageSet {
+        self.0
+    }
+
+    fn on_pipeline_event<'a>(&'a self, _: &'a mut PipelineEvent) -> BoxFuture<'a, headroom_core::Result<Answer>> {
+        Box::pin(async { Ok(Answer::None) })
+    }
+}
+
+fn stages(bench: &Bench) {
+    let idle = |stages| Arc::new(Idle(stages)) as Arc<dyn Extension>;
+    let elsewhere = StageSet::NONE.with(PipelineStage::PostSend);
+    let here = StageSet::NONE.with(PipelineStage::Setup);
+    let cases = [
+        ("a stage without extensions", Vec::new()),
+        ("ten extensions of another stage", (0..10).map(|_| idle(elsewhere)).collect()),
+        ("one extension of the stage", vec![idle(here)]),
+    ];
+    for (what, extensions) in cases {
+        let manager = Arc::new(PipelineExtensionManager::new(extensions).expect("no order is asked for"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut call = Call::new(JsonBody::parse("[]").expect("an empty list"), MODEL);
+        call.extensions = manager;
+        let mut run = engine(folder.path(), "s.db").begin(call).expect("default options are valid");
+        let rounds = 10_000;
+        let time = median(
+            9,
+            |_| (),
+            |()| {
+                for _ in 0..rounds {
+                    let _ =
+                        black_box(futures_lite::future::block_on(black_box(&mut run).announce(PipelineStage::Setup)));
+                }
+            },
+        );
+        bench.report("stage", what, 0, time / f64::from(rounds));
+    }
+}
+
+fn known_history(bench: &Bench) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine = engine(folder.path(), "h.db");
+    let mut messages = Vec::new();
+    for turn in 0..50 {
+        let id = format!("c{turn}");
+        let call =
+            serde_json::json!({"id": id, "type": "function", "function": {"name": "list_hosts", "arguments": "{}"}});
+        messages.push(serde_json::json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+        let content = if turn % 2 == 0 { json_rows(10_000, turn) } else { log_lines(10_000, turn) };
+        messages.push(serde_json::json!({"role": "tool", "tool_call_id": id, "content": content}));
+    }
+    let with_new = |turn: u64| {
+        let mut all = messages.clone();
+        let id = format!("new{turn}");
+        let call =
+            serde_json::json!({"id": id, "type": "function", "function": {"name": "list_hosts", "arguments": "{}"}});
+        all.push(serde_json::json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+        all.push(serde_json::json!({"role": "tool", "tool_call_id": id, "content": json_rows(2_000, 1000 + turn)}));
+        serde_json::Value::from(all).to_string()
+    };
+    compress(&engine, &serde_json::Value::from(messages.clone()).to_string());
+    let time = median(15, |run| with_new(run as u64), |body| compress(&engine, &body));
+    bench.report("history 500 KB", "a new 2 KB result after known history", 500_000, time);
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--json");
+    let bench = Bench { json_folder: arguments.nth(1).map(Into::into) };
+    tokens::for_model(MODEL).count("load the vocabulary");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (size, bytes) in SIZES {
+        let runs = if bytes > 1_000_000 { 3 } else { 9 };
+        for (kind, tool, question, make) in [
+            ("json", "list_hosts", "Which hosts failed?", json_rows as fn(usize, u64) -> String),
+            ("log", "read_log", "Which exception did the DataNode report?", log_lines),
+            ("grep", "grep", "Where is header x-17 read?", grep_lines),
+        ] {
+            let input = format!("{kind} {size}");
+            if let Some(folder) = &bench.json_folder {
+                let text = body(tool, question, &make(bytes, 0));
+                std::fs::write(folder.join(format!("{}.json", input.replace(' ', "_"))), text)
+                    .expect("the folder is writable");
+            }
+            let prepare = |run: usize| body(tool, question, &make(bytes, run as u64 + 1));
+            let nothing = median(runs, prepare, |body| drop(black_box(body.clone())));
+            bench.report(&input, "nothing", bytes, nothing);
+            let count = median(
+                runs,
+                |run| make(bytes, run as u64 + 1),
+                |text| {
+                    black_box(tokens::for_model(MODEL).count(&text));
+                },
+            );
+            bench.report(&input, "counting tokens once", bytes, count);
+            let cold = median(
+                runs,
+                |run| (prepare(run), engine(folder.path(), &format!("{kind}{bytes}-{run}.db"))),
+                |(body, engine)| compress(&engine, &body),
+            );
+            bench.report(&input, "compress, new content", bytes, cold);
+            let warm_engine = engine(folder.path(), "warm.db");
+            compress(&warm_engine, &prepare(0));
+            let warm = median(runs, |_| prepare(0), |body| compress(&warm_engine, &body));
+            bench.report(&input, "compress, known content", bytes, warm);
+        }
+    }
+    known_history(&bench);
+    stages(&bench);
+}
