@@ -41,6 +41,15 @@ pub trait Body: Send + Sync + fmt::Debug {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the value is not a body.
     fn with_payload(&self, payload: &Value) -> Result<Arc<dyn Body>>;
 
+    /// The body's tool definitions, as an extension sees them; `None` when it has none or the caller gave a bare list.
+    fn tools(&self) -> Option<Value>;
+
+    /// The body with its tool definitions replaced, or added when it has none. What is equal stays the caller's own.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the value is not a list or the caller gave a bare list.
+    fn with_tools(&self, tools: &Value) -> Result<Arc<dyn Body>>;
+
     /// For a binding to find its own type again.
     fn as_any(&self) -> &dyn Any;
 }

@@ -18,6 +18,7 @@ mod value;
 pub use cursor::{Cursor, Items, Kind, Member, Members};
 pub use document::{Document, OwnedDocument};
 pub use patch::patch;
+pub(crate) use patch::patch_value;
 pub use scan::{Found, ParseError};
 pub use splice::splice;
 pub use string::encode_string;

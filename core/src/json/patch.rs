@@ -30,11 +30,18 @@ pub fn patch(source: &str, before: &Value, after: &Value) -> String {
         Ok(document) => {
             let root = document.root();
             out.push_str(&source[..root.span().start]);
-            Writer { source, out: &mut out }.value(root, before, after, 0);
+            out.push_str(&patch_value(source, root, before, after));
             out.push_str(&source[root.span().end..]);
         }
         Err(_) => out.push_str(&after.to_string()),
     }
+    out
+}
+
+/// As [`patch`] for one value of a document that is read already: what to write at the value's span.
+pub(crate) fn patch_value(source: &str, old: Cursor<'_>, before: &Value, after: &Value) -> String {
+    let mut out = String::with_capacity(old.span().len());
+    Writer { source, out: &mut out }.value(old, before, after, 0);
     out
 }
 
