@@ -19,7 +19,7 @@ pub mod tokens;
 pub mod transform;
 pub mod transforms;
 
-pub use conversation::{Body, Value};
+pub use conversation::{Body, JsonBody, Value};
 pub use error::{Error, ErrorKind, Result};
 pub use options::{CompressOptions, Mode};
 pub use pipeline::{Call, CompressResult, Engine};

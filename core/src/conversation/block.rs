@@ -172,8 +172,3 @@ pub struct Edit {
     /// The new text.
     pub text: String,
 }
-impl Conversation {
-    pub fn questions(&self) -> Vec<Option<Arc<str>>> {
-        vec![None; self.blocks.len()]
-    }
-}

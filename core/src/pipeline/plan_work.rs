@@ -45,7 +45,8 @@ impl Plan {
             if self.blocks[index].eligible && !self.blocks[index].decided {
                 let began = Instant::now();
                 if let Err(failed) = self.transform(engine, index) {
-                    warnings.push((block.message.unwrap_or(0), format!("{}: {failed}; it stays as it came", block.path)));
+                    warnings
+                        .push((block.message.unwrap_or(0), format!("{}: {failed}; it stays as it came", block.path)));
                 }
                 compression += began.elapsed();
                 saved_by_transforms += self.blocks[index].tokens - self.blocks[index].tokens_after();

@@ -2,6 +2,8 @@
 
 mod diff;
 mod json;
+mod lines;
+mod log_fold;
 mod opaque;
 mod repeats;
 #[cfg(test)]
@@ -10,6 +12,7 @@ mod whitespace;
 
 pub use diff::Diff;
 pub use json::JsonTable;
+pub use log_fold::LogFold;
 pub use opaque::Opaque;
 pub use repeats::{Repeat, Repeats, Shown, Sighting};
 pub use whitespace::Whitespace;
@@ -22,7 +25,7 @@ use crate::transform::Transform;
 /// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
-    vec![Box::new(JsonTable), Box::new(Diff), Box::new(Opaque), Box::new(Whitespace)]
+    vec![Box::new(JsonTable), Box::new(Diff), Box::new(LogFold), Box::new(Opaque), Box::new(Whitespace)]
 }
 
 /// Whether a text holds a marker of ours, so that a transform leaves its own output alone.

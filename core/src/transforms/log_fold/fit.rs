@@ -1,0 +1,267 @@
+//! Whether a text is a log, the output of a build or of a test run.
+
+use super::mask::template_hash;
+use super::notable::mark;
+use super::survey::HashedMap;
+use crate::conversation::ToolCall;
+use crate::transforms::lines::Lines;
+
+/// Bytes looked at, at the start and again in the middle.
+const SAMPLE_BYTES: usize = 16 * 1024;
+/// Texts with fewer lines are left alone.
+const MIN_LINES: usize = 8;
+
+/// How sure it is that a text is a log, from 0.0 (no) to 1.0.
+///
+/// # Sources
+/// All shares and confidences are chosen by hand.
+pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
+    let start = text.trim_start();
+    if start.starts_with("{\"") || start.starts_with("[{") || start.starts_with("<") && start.contains("</") {
+        return 0.0;
+    }
+    let sample = sample(text);
+    let Some(lines) = Lines::of(&sample) else { return 0.0 };
+    let filled: Vec<&str> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+    if filled.len() < MIN_LINES {
+        return 0.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    let share = |count: usize| count as f32 / filled.len() as f32;
+    let json = share(filled.iter().filter(|line| line.starts_with("{\"")).count());
+    let listed = share(filled.iter().filter(|line| is_listing(line)).count());
+    if json > 0.5
+        || listed > 0.5
+        || filled.iter().any(|line| line.starts_with("diff --git ") || line.starts_with("@@ -"))
+    {
+        return 0.0;
+    }
+    let stamped = share(filled.iter().filter(|line| is_stamped(line)).count());
+    let leveled = share(filled.iter().filter(|line| has_level(line)).count());
+    let called = tool.is_some_and(is_log_call);
+    if stamped > 0.5 || (stamped > 0.2 && (leveled > 0.2 || called)) {
+        return 0.9;
+    }
+    if filled.iter().any(|line| is_runner(line)) {
+        return 0.85;
+    }
+    let mut templates: HashedMap<()> = HashedMap::default();
+    for line in &filled {
+        templates.insert(template_hash(line, true), ());
+    }
+    let repeated = 1.0 - share(templates.len());
+    let marked =
+        share(mark(&sample, &lines).iter().filter(|marks| **marks != super::notable::Marks::default()).count());
+    match (leveled > 0.3, called) {
+        (true, _) => 0.7,
+        (_, true) if repeated > 0.2 || marked > 0.05 => 0.7,
+        (_, true) => 0.5,
+        _ if marked > 0.3 => 0.5,
+        _ if repeated > 0.6 => 0.3,
+        _ => 0.0,
+    }
+}
+
+/// Whole lines from the start and from the middle.
+fn sample(text: &str) -> String {
+    let cut = |from: usize, to: usize| {
+        let from = if from == 0 {
+            0
+        } else {
+            text.as_bytes()[from..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| from + at + 1)
+        };
+        let to = text.as_bytes()[..to.min(text.len())]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(text.len().min(to), |at| at);
+        text.get(from..to).unwrap_or_default()
+    };
+    if text.len() <= 2 * SAMPLE_BYTES {
+        return text.to_owned();
+    }
+    let middle = text.len() / 2;
+    let (start, middle) = (cut(0, SAMPLE_BYTES), cut(middle, middle + SAMPLE_BYTES));
+    [start, middle].join("\n")
+}
+
+/// `-rw-r--r-- 1 root …`: a line of a directory listing.
+fn is_listing(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    bytes.len() > 10
+        && matches!(bytes[0], b'-' | b'd' | b'l')
+        && bytes[1..10].iter().all(|byte| matches!(byte, b'r' | b'w' | b'x' | b's' | b't' | b'S' | b'T' | b'-'))
+}
+
+/// Whether a line starts with a date, a time or a kernel clock, after at most a few characters.
+fn is_stamped(line: &str) -> bool {
+    let line = line.as_bytes();
+    let head = &line[..line.len().min(64)];
+    let digits =
+        |range: std::ops::Range<usize>| head.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let clock = |at: usize| {
+        digits(at..at + 2)
+            && head.get(at + 2) == Some(&b':')
+            && digits(at + 3..at + 5)
+            && (head.get(at + 5) == Some(&b':') || at + 5 == head.len() || head.get(at + 5) == Some(&b' '))
+    };
+    let kernel = || {
+        head.first() == Some(&b'[') && {
+            let rest = head[1..].trim_ascii_start();
+            let whole = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            whole > 0 && rest.get(whole) == Some(&b'.') && rest.get(whole + 1).is_some_and(u8::is_ascii_digit)
+        }
+    };
+    // Six digits twice: date and time without separators.
+    let packed = || digits(0..6) && head.get(6) == Some(&b' ') && digits(7..13);
+    let epoch = || digits(0..10) && matches!(head.get(10), Some(b' ' | b'.'));
+    kernel() || packed() || epoch() || (0..head.len().saturating_sub(4)).any(clock)
+}
+
+const LEVELS: [&str; 14] = [
+    "INFO", "WARN", "ERROR", "DEBUG", "TRACE", "FATAL", "NOTICE", "info", "warn", "error", "debug", "notice",
+    "WARNING", "CRITICAL",
+];
+
+/// Whether one of the first words is the name of a level.
+fn has_level(line: &str) -> bool {
+    line.split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty())
+        .take(6)
+        .any(|word| LEVELS.contains(&word))
+}
+
+/// A line that only a test runner, a compiler or a package manager prints.
+fn is_runner(line: &str) -> bool {
+    const STARTS: [&str; 25] = [
+        "test result:",
+        "=== RUN",
+        "--- PASS",
+        "--- FAIL",
+        "ok  \t",
+        "FAIL\t",
+        "PASS ",
+        "Tests: ",
+        "Test Suites:",
+        "Tests run:",
+        "running ",
+        "[INFO] ",
+        "[ERROR] ",
+        "npm ERR!",
+        "npm WARN",
+        "npm error",
+        "npm warn",
+        "make[",
+        "make: ",
+        "Collecting ",
+        "Downloading ",
+        "   Compiling ",
+        "warning: unused",
+        "error[E",
+        "Traceback (most recent call last)",
+    ];
+    line.contains("test session starts")
+        || line.contains("INTERNALERROR>")
+        || (line.starts_with("test ") && line.contains(" ... "))
+        || (STARTS.iter().any(|start| line.starts_with(start))
+            && !(line.starts_with("running ") && !line.contains(" test")))
+}
+
+/// Whether the call reads a log, builds or tests.
+fn is_log_call(tool: &ToolCall) -> bool {
+    const PARTS: [&str; 38] = [
+        "pytest",
+        "cargo test",
+        "cargo build",
+        "cargo check",
+        "cargo clippy",
+        "npm test",
+        "npm run",
+        "npm install",
+        "npm ci",
+        "yarn ",
+        "pnpm ",
+        "jest",
+        "vitest",
+        "go test",
+        "go build",
+        "mvn ",
+        "gradle",
+        "make",
+        "ninja",
+        "journalctl",
+        "kubectl logs",
+        "docker logs",
+        "docker build",
+        "dmesg",
+        ".log",
+        "/log/",
+        "logs/",
+        "syslog",
+        "tox",
+        "unittest",
+        "pip install",
+        "ctest",
+        "rspec",
+        "phpunit",
+        "dotnet ",
+        "bazel",
+        "test.sh",
+        "build.sh",
+    ];
+    const NAMES: [&str; 6] = ["log", "test", "build", "console", "journal", "compile"];
+    let name = tool.name.to_ascii_lowercase();
+    let arguments = tool.arguments.get(..2000).unwrap_or(&tool.arguments);
+    NAMES.iter().any(|part| name.contains(part)) || PARTS.iter().any(|part| arguments.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repeated(line: &str) -> String {
+        (0..20).map(|at| line.replace('@', &at.to_string()) + "\n").collect()
+    }
+
+    #[test]
+    fn stamped_lines_are_a_log() {
+        for line in [
+            "2024-05-01T10:00:@0Z INFO started",
+            "Dec 10 06:55:@6 host sshd[1]: x",
+            "[   32.347901] usb @",
+            "[Sun Dec 04 04:47:44 2005] [notice] @",
+            "17/06/09 20:10:40 INFO a.B: @",
+            "081109 203615 148 INFO dfs: @",
+            "03-17 16:13:38.811  1702  2395 D W: @",
+        ] {
+            assert!(confidence(&repeated(line), None) >= 0.9, "{line}");
+        }
+    }
+
+    #[test]
+    fn runners_are_known_by_their_lines() {
+        for first in
+            ["running 20 tests\n", "=== RUN   TestA\n", "====== test session starts ======\n", "npm ERR! code 1\n"]
+        {
+            assert!(confidence(&(first.to_owned() + &repeated("line of @ words")), None) >= 0.85, "{first}");
+        }
+    }
+
+    #[test]
+    fn json_listings_diffs_and_prose_are_not_logs() {
+        for text in [
+            repeated("{\"a\": @}"),
+            repeated("-rw-r--r-- 1 root root 12 10:00 file@"),
+            "diff --git a/x b/x\n".to_owned() + &repeated("+@"),
+            "The quick brown fox.\nJumps over\nthe lazy dog\nand rests\nin the shade\nof a tree.\nNothing else\nhappens here.\n".to_owned(),
+        ] {
+            assert!(confidence(&text, None) == 0.0, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_test_tool_makes_short_output_a_log() {
+        let tool =
+            ToolCall { name: "bash".into(), arguments: r#"{"command":"cargo test"}"#.into(), ..Default::default() };
+        assert!(confidence(&repeated("ok @ of many"), Some(&tool)) >= 0.7);
+    }
+}

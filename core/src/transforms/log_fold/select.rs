@@ -1,0 +1,227 @@
+//! Which lines of a log a subset keeps.
+
+use super::mask::mix_bytes;
+use super::notable::Marks;
+use super::survey::{HashedMap, Survey};
+use super::values::outliers;
+use crate::relevance::Question;
+use crate::transforms::lines::{GAP_BYTES, Lines, close_small_gaps};
+
+/// Why a line is kept, best first. A step may use the budget up to its share; what it leaves is for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    /// First and last lines, summaries, what answers the question for certain.
+    Frame,
+    /// Distinct failures and own frames of their traces.
+    Failure,
+    /// The best answer to the question among the lines of a template.
+    Answer,
+    /// More lines of a failure: what follows it, library frames.
+    FailureContext,
+    /// First line of a family of templates, rare ones first.
+    Family,
+    /// Extremes and rare values.
+    Value,
+    /// First line of a template.
+    Template,
+    /// Further lines: the last of a template, all of a rare one, more answers.
+    More,
+}
+
+impl Reason {
+    /// The share of the budget that is used up when lines of this reason stop being taken, in percent.
+    ///
+    /// # Sources
+    /// Chosen by hand.
+    const fn share_percent(self) -> usize {
+        match self {
+            Self::Frame => 300,
+            Self::Failure => 80,
+            Self::Answer => 95,
+            Self::FailureContext => 115,
+            Self::Family => 150,
+            Self::Value => 165,
+            Self::Template => 175,
+            Self::More => 180,
+        }
+    }
+}
+
+struct Candidate {
+    reason: Reason,
+    rank: u32,
+    line: u32,
+}
+
+/// Lines at each end that are always kept, blank ones not counted.
+const HEAD_LINES: usize = 3;
+const TAIL_LINES: usize = 5;
+/// Lines with exactly the same failure template of which all are kept.
+const FEW: usize = 3;
+/// Verdicts of one template of which all are kept.
+const MAX_VERDICTS: usize = 60;
+/// Lines that follow a failure and belong to it.
+const CONTEXT_LINES: usize = 8;
+/// Lines before a failure among which are the frames that led to it.
+const LEAD_LINES: usize = 6;
+/// Lines before the statement that a test runner points at.
+const STATEMENT_LINES: usize = 3;
+/// What puts indented lines, source code in most outputs, behind others.
+const INDENTED: usize = 1_000_000;
+
+/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top.
+pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, target_bytes: usize) -> Vec<bool> {
+    let mut candidates = Vec::new();
+    let mut add = |reason, rank: usize, line: usize| {
+        #[expect(clippy::cast_possible_truncation, reason = "there are fewer lines than bytes, which fit")]
+        candidates.push(Candidate { reason, rank: rank.min(u32::MAX as usize) as u32, line: line as u32 });
+    };
+    ends(lines, &mut add);
+    failures(lines, survey, &mut add);
+    firsts(lines, survey, &mut add);
+    for outlier in outliers(lines, survey) {
+        add(Reason::Value, outlier.rank as usize, outlier.line);
+    }
+    answers(lines, survey, question, &mut add);
+    candidates.sort_unstable_by_key(|candidate| (candidate.reason, candidate.rank, candidate.line));
+    let mut keep = vec![false; lines.len()];
+    let mut used_bytes = 0;
+    for candidate in candidates {
+        let line = candidate.line as usize;
+        if keep[line] {
+            continue;
+        }
+        let beside = line.checked_sub(1).is_some_and(|before| keep[before]) || keep.get(line + 1) == Some(&true);
+        let cost = lines.get(line).len() + 1 + if beside { 0 } else { GAP_BYTES };
+        if used_bytes + cost <= target_bytes / 100 * candidate.reason.share_percent() {
+            keep[line] = true;
+            used_bytes += cost;
+        }
+    }
+    close_small_gaps(lines, &mut keep);
+    keep
+}
+
+fn ends(lines: &Lines<'_>, add: &mut impl FnMut(Reason, usize, usize)) {
+    let filled = |&at: &usize| !lines.get(at).trim().is_empty();
+    for at in (0..lines.len()).filter(filled).take(HEAD_LINES) {
+        add(Reason::Frame, 0, at);
+    }
+    for at in (0..lines.len()).rev().filter(filled).take(TAIL_LINES) {
+        add(Reason::Frame, 0, at);
+    }
+}
+
+fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
+    let mut families = vec![0usize; survey.templates.len()];
+    let mut seen: HashedMap<u32> = HashedMap::default();
+    let mut verdicts: HashedMap<usize> = HashedMap::default();
+    let mut context = 0;
+    for (at, &marks) in survey.marks.iter().enumerate() {
+        let template = survey.template(at);
+        let (first, last) = (template.first == at, template.last == at);
+        let line = lines.get(at);
+        if line.trim().is_empty() {
+            context = 0;
+            continue;
+        }
+        if marks.has(Marks::SUMMARY) && (first || last) {
+            add(Reason::Frame, usize::from(!last), at);
+        }
+        if marks.has(Marks::ERROR) && !marks.has(Marks::FRAME) && first {
+            let lead =
+                (at.saturating_sub(LEAD_LINES)..at).rev().take_while(|&before| !lines.get(before).trim().is_empty());
+            for frame in lead.filter(|&before| survey.marks[before].has(Marks::FRAME)).take(2) {
+                add(Reason::Failure, 0, frame);
+            }
+        }
+        if marks.has(Marks::VERDICT) {
+            let copies = seen.entry(mix_bytes(1, line.trim_end().as_bytes())).or_default();
+            *copies += 1;
+            if *copies == 1 {
+                let count = verdicts.entry(u64::from(survey.template_of[at])).or_default();
+                *count += 1;
+                let rank = match *count {
+                    _ if marks.has(Marks::FRAME) => 30,
+                    0..=8 => 0,
+                    _ => 5,
+                };
+                add(if *count <= MAX_VERDICTS { Reason::Failure } else { Reason::More }, rank, at);
+                if line.starts_with('>') {
+                    (at.saturating_sub(STATEMENT_LINES)..at).for_each(|before| add(Reason::FailureContext, 0, before));
+                }
+                context = CONTEXT_LINES;
+                continue;
+            }
+        } else if marks.has(Marks::ERROR.with(Marks::WARNING)) && !marks.has(Marks::FRAME) {
+            // A warning ranks behind a failure; the tenth failure of a family behind the first of another.
+            let warning = if marks.has(Marks::ERROR) { 0 } else { 20 };
+            if first {
+                let nth = &mut families[template.family];
+                *nth += 1;
+                add(Reason::Failure, warning + (*nth).min(20), at);
+                context = CONTEXT_LINES;
+                continue;
+            }
+            if template.count <= FEW {
+                add(Reason::Failure, warning + 25, at);
+            } else if last {
+                add(Reason::More, warning, at);
+            }
+        }
+        if marks.has(Marks::FRAME) {
+            if first {
+                add(if marks.has(Marks::LIBRARY) { Reason::FailureContext } else { Reason::Failure }, 30, at);
+            }
+            context = context.max(1);
+        } else if context > 0 {
+            context -= 1;
+            if first {
+                add(Reason::FailureContext, CONTEXT_LINES - context, at);
+            }
+        }
+    }
+}
+
+fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
+    let mut sizes = vec![0; survey.templates.len()];
+    for template in &survey.templates {
+        sizes[template.family] += template.count;
+    }
+    for (id, template) in survey.templates.iter().enumerate() {
+        let line = lines.get(template.first);
+        if line.trim().is_empty() {
+            continue;
+        }
+        let indented = if line.starts_with("    ") { INDENTED } else { 0 };
+        if template.family == id {
+            add(Reason::Family, indented + sizes[id], template.first);
+        } else {
+            add(Reason::Template, indented + template.count, template.first);
+        }
+        if template.count > 1 {
+            add(Reason::More, template.count, template.last);
+        }
+    }
+}
+
+/// Lines of a template with a certain answer of which all are kept.
+const MAX_CERTAIN: u8 = 6;
+
+/// Lines that answer the question, the best of each template before further ones.
+fn answers(lines: &Lines<'_>, survey: &Survey, question: &Question, add: &mut impl FnMut(Reason, usize, usize)) {
+    let units: Vec<&str> = lines.iter().collect();
+    let matches = question.matches(&units);
+    let mut order: Vec<usize> = (0..matches.len()).filter(|&at| matches[at].score > 0.0).collect();
+    order.sort_by(|&one, &other| matches[other].score.total_cmp(&matches[one].score).then(one.cmp(&other)));
+    let mut taken = vec![0u8; survey.templates.len()];
+    for (rank, at) in order.into_iter().enumerate() {
+        let taken = &mut taken[survey.template_of[at] as usize];
+        if matches[at].strong && *taken < MAX_CERTAIN {
+            add(Reason::Frame, 2 + rank, at);
+        } else if *taken < 3 {
+            add(if *taken == 0 { Reason::Answer } else { Reason::More }, rank, at);
+        }
+        *taken = taken.saturating_add(1);
+    }
+}
