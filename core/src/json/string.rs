@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::scan::{plain_end, repeat, word_at, zeros};
+use super::word::{plain_end, repeat, word_at, zeros};
 
 /// Appends a text as a JSON string with its quotes: only quotes, backslashes and control characters are escaped, each
 /// in its shortest form.
