@@ -1,5 +1,7 @@
 //! Conversations of every shape as blocks and edits: what is found, what an edit changes, and what a prefix gives.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 mod common;
 
 use common::{SHAPES, Turn, body, expected, messages, spell, turns};
@@ -29,7 +31,7 @@ fn whole(block: &Block) -> impl PartialEq + std::fmt::Debug + use<> {
 
 fn source(shape: Shape, turns: &[Turn], in_body: bool, noise: &[u8]) -> String {
     let list = messages(shape, turns);
-    spell(&if in_body { body(shape, list) } else { Value::Array(list) }, noise)
+    spell(&if in_body { body(shape, &list) } else { Value::Array(list) }, noise)
 }
 
 proptest! {
@@ -50,7 +52,8 @@ proptest! {
         const NEW: &str = "«replaced»\n\"\\";
         let source = source(shape, &turns, in_body, &noise);
         let (body, conversation) = parse(&source);
-        prop_assert_eq!(body.edited(&conversation, &[]).unwrap().as_str(), &source);
+        let same = body.edited(&conversation, &[]).unwrap();
+        prop_assert_eq!(same.as_str(), &source);
         prop_assume!(!conversation.blocks.is_empty());
         let block = at.index(conversation.blocks.len());
         let edited = body.edited(&conversation, &[Edit { block, text: NEW.into() }]).unwrap();
@@ -89,7 +92,7 @@ proptest! {
         let list = messages(shape, &turns);
         let read = |list: &[Value]| {
             let list = list.to_vec();
-            parse(&spell(&if in_body { body(shape, list) } else { Value::Array(list) }, &noise)).1
+            parse(&spell(&if in_body { body(shape, &list) } else { Value::Array(list) }, &noise)).1
         };
         let all = read(&list);
         let questions = all.questions();

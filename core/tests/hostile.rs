@@ -1,6 +1,8 @@
 //! Input that nobody sends on purpose, and input that somebody does: never a panic, never a changed byte outside an
 //! edit, and an error that names the path where a call has no meaning.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 use std::time::{Duration, Instant};
 
 use headroom_core::conversation::{Body, Edit, JsonBody};

@@ -230,6 +230,10 @@ impl Store for Broken {
         Ok(Lookup::NotFound)
     }
 
+    fn peek(&self, _: Hash) -> Result<Lookup> {
+        Ok(Lookup::NotFound)
+    }
+
     fn list(&self) -> Result<Vec<StoreEntry>> {
         Ok(Vec::new())
     }

@@ -1,2 +1,56 @@
-//! x
-fn main() {}
+//! Chores of this repository: `cargo xtask <verb>`, one verb a file.
+
+mod cargo;
+mod deps;
+mod new_transform;
+mod python;
+mod readme;
+mod steps;
+mod test;
+mod vectors;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of this repository.")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Everything that a change must pass; CI runs the same.
+    Test,
+    /// Proves that every part knows only what STYLE.md lets it know.
+    Deps,
+    /// Runs the shared vectors.
+    Vectors {
+        /// Rewrites what is expected with what came out, for a person to read.
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Makes the file, the vectors and the module line of a new transform.
+    NewTransform {
+        /// Its name in snake_case, such as `line_fold`.
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().verb {
+        Verb::Test => return test::run(),
+        Verb::Deps => deps::run(),
+        Verb::Vectors { bless } => vectors::run(bless),
+        Verb::NewTransform { name } => new_transform::run(&name),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

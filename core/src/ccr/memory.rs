@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::open::DEFAULT_MEMORY_BYTES;
 use super::retention::{self, ENTRY_BYTES, TOMBSTONES_MAX};
 use super::{Clock, Hash, Lookup, Original, Store, StoreEntry, StoreStats};
 use crate::error::Result;
@@ -51,6 +52,13 @@ struct Tombstones {
     by_age: BTreeMap<u64, Hash>,
     numbers: HashMap<Hash, u64>,
     next_number: u64,
+}
+
+impl Default for MemoryStore {
+    /// A store of [`DEFAULT_MEMORY_BYTES`].
+    fn default() -> Self {
+        Self::new(DEFAULT_MEMORY_BYTES)
+    }
 }
 
 impl MemoryStore {

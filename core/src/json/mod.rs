@@ -14,6 +14,7 @@ mod scan;
 mod splice;
 mod string;
 mod value;
+mod word;
 
 pub use cursor::{Cursor, Items, Kind, Member, Members};
 pub use document::{Document, OwnedDocument};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::scan::plain_end;
+use super::word::{plain_end, repeat, word_at, zeros};
 
 /// Appends a text as a JSON string with its quotes: only quotes, backslashes and control characters are escaped, each
 /// in its shortest form.
@@ -53,42 +53,56 @@ pub(super) fn decode_lossy(content: &str) -> Cow<'_, str> {
 }
 
 fn decode_with(content: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_, str>> {
-    let Some(mut escape) = memchr::memchr(b'\\', content.as_bytes()) else { return Some(Cow::Borrowed(content)) };
     let bytes = content.as_bytes();
-    let mut out = String::with_capacity(content.len());
-    let mut start = 0;
-    loop {
-        out.push_str(&content[start..escape]);
-        let (character, length) = match bytes.get(escape + 1)? {
-            b'b' => ('\u{8}', 2),
-            b'f' => ('\u{c}', 2),
-            b'n' => ('\n', 2),
-            b'r' => ('\r', 2),
-            b't' => ('\t', 2),
-            b'u' => match unit(bytes, escape)? {
-                high @ 0xD800..=0xDBFF => match unit(bytes, escape + 6) {
-                    Some(low @ 0xDC00..=0xDFFF) => {
-                        (char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))?, 12)
-                    }
-                    _ => (lone()?, 6),
-                },
-                0xDC00..=0xDFFF => (lone()?, 6),
-                code => (char::from_u32(code)?, 6),
-            },
-            other => (char::from(*other), 2),
-        };
-        out.push(character);
-        start = escape + length;
-        // Escapes come in runs, so the next byte is looked at before the search.
-        escape = if bytes.get(start) == Some(&b'\\') {
-            start
-        } else if let Some(next) = memchr::memchr(b'\\', &bytes[start..]) {
-            start + next
-        } else {
-            out.push_str(&content[start..]);
-            return Some(Cow::Owned(out));
-        };
+    let Some(first) = memchr::memchr(b'\\', bytes) else { return Some(Cow::Borrowed(content)) };
+    // Whole words are copied, of which only the part before an escape counts, so there is room for one more.
+    let mut out = vec![0; bytes.len() + 8];
+    out[..first].copy_from_slice(&bytes[..first]);
+    let (mut from, mut to) = (first, first);
+    while from < bytes.len() {
+        if let Some(word) = word_at(bytes, from) {
+            out[to..to + 8].copy_from_slice(&word.to_le_bytes());
+            // Without an escape the count of the zero bits that lead to one is 64.
+            let plain = (zeros(word ^ repeat(b'\\')).trailing_zeros() / 8) as usize;
+            from += plain;
+            to += plain;
+            if plain == 8 {
+                continue;
+            }
+        } else if bytes[from] != b'\\' {
+            out[to] = bytes[from];
+            from += 1;
+            to += 1;
+            continue;
+        }
+        let (character, length) = escape(bytes, from, &lone)?;
+        to += character.encode_utf8(&mut out[to..]).len();
+        from += length;
     }
+    out.truncate(to);
+    String::from_utf8(out).ok().map(Cow::Owned)
+}
+
+/// The character of the escape at `at`, and how many bytes it takes. No escape is shorter than its character in UTF-8.
+fn escape(bytes: &[u8], at: usize, lone: &impl Fn() -> Option<char>) -> Option<(char, usize)> {
+    Some(match bytes.get(at + 1)? {
+        b'b' => ('\u{8}', 2),
+        b'f' => ('\u{c}', 2),
+        b'n' => ('\n', 2),
+        b'r' => ('\r', 2),
+        b't' => ('\t', 2),
+        b'u' => match unit(bytes, at)? {
+            high @ 0xD800..=0xDBFF => match unit(bytes, at + 6) {
+                Some(low @ 0xDC00..=0xDFFF) => {
+                    (char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))?, 12)
+                }
+                _ => (lone()?, 6),
+            },
+            0xDC00..=0xDFFF => (lone()?, 6),
+            code => (char::from_u32(code)?, 6),
+        },
+        other => (char::from(*other), 2),
+    })
 }
 
 /// The UTF-16 unit of a `\uXXXX` escape at `at`.

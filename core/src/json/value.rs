@@ -107,7 +107,7 @@ impl Cursor<'_> {
 fn string_end(bytes: &[u8]) -> usize {
     let mut position = 1;
     loop {
-        position = super::scan::plain_end(bytes, position);
+        position = super::word::plain_end(bytes, position);
         match bytes.get(position) {
             Some(b'\\') => position += 2,
             _ => return bytes.len().min(position + 1),

@@ -1,7 +1,6 @@
 //! Generated conversations of every wire shape, and random spellings of the JSON that they are.
 
-#![expect(clippy::allow_attributes, reason = "which functions are used differs from test file to test file")]
-#![allow(dead_code, reason = "every test file uses a part of this module")]
+#![allow(dead_code, clippy::allow_attributes, reason = "every test file uses a part of this module")]
 
 use headroom_core::conversation::{BlockKind, Role, Shape};
 use proptest::prelude::*;
@@ -9,11 +8,11 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 /// All wire shapes.
-pub const SHAPES: [Shape; 4] = [Shape::Chat, Shape::Messages, Shape::Responses, Shape::Gemini];
+pub(crate) const SHAPES: [Shape; 4] = [Shape::Chat, Shape::Messages, Shape::Responses, Shape::Gemini];
 
 /// One step of a conversation, before it has a shape.
 #[derive(Debug, Clone)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// The user says something, in one part or several.
     User(Vec<String>),
     /// The assistant says something.
@@ -26,16 +25,16 @@ pub enum Turn {
 
 /// A tool call with its result.
 #[derive(Debug, Clone)]
-pub struct Call {
-    pub name: String,
-    pub arguments: Value,
-    pub result: String,
-    pub is_error: bool,
-    pub is_list: bool,
+pub(crate) struct Call {
+    pub(crate) name: String,
+    pub(crate) arguments: Value,
+    pub(crate) result: String,
+    pub(crate) is_error: bool,
+    pub(crate) is_list: bool,
 }
 
 /// Text as people, models and tools write it; about one in four is longer than a kilobyte.
-pub fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         "[a-zA-Z ,.]{1,40}",
         "2026-01-[0-3][0-9]T10:[0-5][0-9]:00Z (INFO|WARN|ERROR) [a-z]{3,8}\\[[0-9]{1,4}\\]: request [0-9]{1,6} took [0-9]{1,4} ms",
@@ -52,7 +51,7 @@ pub fn text() -> impl Strategy<Value = String> {
 }
 
 /// A JSON list of similar objects.
-pub fn rows() -> impl Strategy<Value = String> {
+pub(crate) fn rows() -> impl Strategy<Value = String> {
     let row = (0..500_u32, select(vec!["ok", "failed", "pending"]), proptest::option::of("[a-z]{3,9}"));
     (proptest::collection::vec(row, 3..40), any::<bool>()).prop_map(|(rows, pretty)| {
         let rows: Value =
@@ -62,7 +61,7 @@ pub fn rows() -> impl Strategy<Value = String> {
 }
 
 /// Turns of a conversation; the first one is the user's.
-pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
+pub(crate) fn turns() -> impl Strategy<Value = Vec<Turn>> {
     let arguments = prop_oneof![
         Just(json!({})),
         ("[a-z/]{1,12}", any::<i64>(), any::<bool>())
@@ -94,7 +93,7 @@ fn unknown() -> impl Strategy<Value = Value> {
 }
 
 /// The messages (items, contents) of a conversation in a shape; each turn gives whole messages.
-pub fn messages(shape: Shape, turns: &[Turn]) -> Vec<Value> {
+pub(crate) fn messages(shape: Shape, turns: &[Turn]) -> Vec<Value> {
     let mut list = Vec::new();
     let mut next_id = 0;
     for turn in turns {
@@ -203,7 +202,7 @@ fn tools(shape: Shape, calls: &[Call], ids: &[String], list: &mut Vec<Value>) {
 }
 
 /// What a walk over [`messages`] has to give: role, kind, text and the name of the tool that a result comes from.
-pub fn expected(shape: Shape, turns: &[Turn]) -> Vec<(Role, BlockKind, String, Option<String>)> {
+pub(crate) fn expected(shape: Shape, turns: &[Turn]) -> Vec<(Role, BlockKind, String, Option<String>)> {
     let mut blocks = Vec::new();
     for turn in turns {
         match turn {
@@ -233,7 +232,7 @@ pub fn expected(shape: Shape, turns: &[Turn]) -> Vec<(Role, BlockKind, String, O
 }
 
 /// A request body of a shape around messages, with a system text.
-pub fn body(shape: Shape, messages: Vec<Value>) -> Value {
+pub(crate) fn body(shape: Shape, messages: &[Value]) -> Value {
     let system = "You are careful.";
     match shape {
         Shape::Chat => json!({"model": "gpt-4o", "messages": messages, "temperature": 1.0, "tools": []}),
@@ -247,7 +246,7 @@ pub fn body(shape: Shape, messages: Vec<Value>) -> Value {
 
 /// JSON in a random spelling: spaces, escapes and numbers follow `noise`, which is read round and round. Fractions may
 /// become numbers that no program can hold, so nothing that is compared by value may be one.
-pub fn spell(value: &Value, noise: &[u8]) -> String {
+pub(crate) fn spell(value: &Value, noise: &[u8]) -> String {
     let mut speller = Speller { noise: noise.iter().cycle(), out: String::new() };
     speller.space();
     speller.value(value);

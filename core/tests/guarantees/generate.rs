@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// A question, a call, its result.
 #[derive(Debug, Clone)]
-pub struct Turn {
+pub(crate) struct Turn {
     pub question: Option<String>,
     pub tool: (String, Value),
     pub output: String,
@@ -16,7 +16,7 @@ pub struct Turn {
 
 /// The wire shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
+pub(crate) enum Wire {
     Chat,
     Messages,
     Responses,
@@ -24,7 +24,7 @@ pub enum Wire {
 }
 
 /// A list of messages of any shape, as JSON text.
-pub fn list() -> impl Strategy<Value = (Wire, String)> {
+pub(crate) fn list() -> impl Strategy<Value = (Wire, String)> {
     let wire = prop_oneof![Just(Wire::Chat), Just(Wire::Messages), Just(Wire::Responses), Just(Wire::Gemini)];
     (wire, vec(turn(), 1..5)).prop_map(|(wire, mut turns)| {
         // A later result repeats an earlier one, as re-reads do.
@@ -37,7 +37,7 @@ pub fn list() -> impl Strategy<Value = (Wire, String)> {
     })
 }
 
-pub fn turn() -> impl Strategy<Value = Turn> {
+pub(crate) fn turn() -> impl Strategy<Value = Turn> {
     let question = prop_oneof![
         2 => Just(None),
         1 => Just(Some("Which host failed, and what did node-17 report?".to_owned())),
@@ -55,7 +55,7 @@ pub fn turn() -> impl Strategy<Value = Turn> {
 }
 
 /// What a tool returned: all kinds, sizes from nothing to some hundred lines.
-pub fn output() -> impl Strategy<Value = String> {
+pub(crate) fn output() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => json_rows(),
         2 => json_object(),
@@ -181,7 +181,7 @@ fn diff() -> impl Strategy<Value = String> {
 }
 
 /// Turns as a list of messages of a wire shape.
-pub fn render(wire: Wire, turns: &[Turn]) -> Vec<Value> {
+pub(crate) fn render(wire: Wire, turns: &[Turn]) -> Vec<Value> {
     let mut list = Vec::new();
     for (at, Turn { question, tool: (name, arguments), output }) in turns.iter().enumerate() {
         let id = format!("call_{at}");

@@ -20,19 +20,19 @@ use headroom_core::{Call, CompressOptions, CompressResult, Engine, JsonBody, Mod
 use proptest::test_runner::Config;
 
 /// Every mode, default first.
-pub const MODES: [Mode; 3] = [Mode::Balanced, Mode::Lossless, Mode::Aggressive];
+pub(crate) const MODES: [Mode; 3] = [Mode::Balanced, Mode::Lossless, Mode::Aggressive];
 
 /// Few cases a run, because each is a whole conversation; `PROPTEST_CASES` asks for more.
-pub fn cases() -> Config {
+pub(crate) fn cases() -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(48);
     Config { cases, failure_persistence: None, ..Config::default() }
 }
 
-pub fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     Engine::new(Arc::new(MemoryStore::default()))
 }
 
-pub fn compress_with(engine: &Engine, body: &str, options: CompressOptions) -> CompressResult {
+pub(crate) fn compress_with(engine: &Engine, body: &str, options: CompressOptions) -> CompressResult {
     let mut call = Call::new(JsonBody::parse(body).unwrap(), "gpt-4o");
     call.options = options;
     let result = engine.compress_blocking(call).unwrap();
@@ -41,22 +41,22 @@ pub fn compress_with(engine: &Engine, body: &str, options: CompressOptions) -> C
     result
 }
 
-pub fn compress(body: &str, mode: Mode) -> CompressResult {
+pub(crate) fn compress(body: &str, mode: Mode) -> CompressResult {
     compress_with(&engine(), body, CompressOptions { mode, ..CompressOptions::default() })
 }
 
-pub fn text(result: &CompressResult) -> &str {
+pub(crate) fn text(result: &CompressResult) -> &str {
     result.body.as_any().downcast_ref::<JsonBody>().unwrap().as_str()
 }
 
 /// Source bytes of every message of a bare list.
-pub fn messages(list: &str) -> Vec<String> {
+pub(crate) fn messages(list: &str) -> Vec<String> {
     let document = Document::parse(list, 512).unwrap();
     document.root().items().map(|message| message.raw().to_owned()).collect()
 }
 
 /// Every string value below a node with the path that leads to it, in order.
-pub fn strings(body: &str) -> Vec<(String, String)> {
+pub(crate) fn strings(body: &str) -> Vec<(String, String)> {
     fn walk(node: Cursor<'_>, path: &str, found: &mut Vec<(String, String)>) {
         match node.kind() {
             Kind::String => found.push((path.to_owned(), node.as_str().unwrap_or_default().into_owned())),
@@ -78,7 +78,7 @@ pub fn strings(body: &str) -> Vec<(String, String)> {
 }
 
 /// Texts that a compression changed: before and after, in order.
-pub fn changed(before: &str, after: &str) -> Vec<(String, String)> {
+pub(crate) fn changed(before: &str, after: &str) -> Vec<(String, String)> {
     let (before, after) = (strings(before), strings(after));
     assert_eq!(before.len(), after.len(), "block order and count never change");
     let pairs = before.into_iter().zip(after);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Every recorded case as a name and its list of messages as JSON text.
-pub fn lists() -> Vec<(String, String)> {
+pub(crate) fn lists() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
