@@ -33,7 +33,9 @@ impl Declarations {
             Some(stages) => {
                 let classes = Classes::get(object.py())?;
                 let items = stages.items("a list of stages")?;
-                items.iter().map(|stage| classes.stage_of(stage).map_err(|_| stages.wrong("a list of stages", stage)))
+                items
+                    .iter()
+                    .map(|stage| classes.stage_of(stage).map_err(|_| stages.wrong("a list of stages", stage)))
                     .collect::<PyResult<_>>()?
             }
         };

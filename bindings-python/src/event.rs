@@ -1,10 +1,10 @@
 //! Events as Python objects whose heavy fields are converted when somebody touches them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use headroom_core::conversation::Value;
 use headroom_core::extension::Answer;
-use headroom_core::pipeline::{Metadata, PipelineEvent, PipelineStage, Twin};
+use headroom_core::pipeline::{PipelineEvent, PipelineStage, Twin};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -21,11 +21,7 @@ impl EventSource {
     /// A copy of a field that its reader may change.
     fn field<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         if name == "metadata" {
-            let metadata = PyDict::new(py);
-            for (name, value) in self.0.metadata.iter() {
-                metadata.set_item(name, value::copy_of(py, value)?)?;
-            }
-            return Ok(metadata.into_any());
+            return value::metadata_copy(py, &self.0.metadata).map(Bound::into_any);
         }
         match heavy(&self.0).into_iter().find(|(known, _)| *known == name) {
             Some((_, Some(value))) => value::copy_of(py, value),
@@ -59,20 +55,40 @@ pub(crate) fn twin(event: &PipelineEvent) -> Option<&Py<PyAny>> {
     event.twin.as_ref().and_then(|twin| twin.0.downcast_ref())
 }
 
+/// The names of an event that filters look at: operation, request id, provider, model.
+pub(crate) type Names<'a, 'py> = [&'a Bound<'py, PyAny>; 4];
+
 /// Makes the engine's event for an event object of a direct caller.
-pub(crate) fn with_twin(stage: PipelineStage, object: &Bound<'_, PyAny>) -> PyResult<PipelineEvent> {
+pub(crate) fn with_twin(stage: PipelineStage, object: Bound<'_, PyAny>, names: Names<'_, '_>) -> PipelineEvent {
+    let [operation, request_id, provider, model] = names.map(text);
+    PipelineEvent {
+        request_id,
+        provider,
+        model,
+        twin: Some(Twin(Arc::new(object.unbind()))),
+        ..PipelineEvent::new(stage, operation)
+    }
+}
+
+/// The text of a name; anything else than a string has none.
+fn text(name: &Bound<'_, PyAny>) -> Arc<str> {
+    static EMPTY: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
+    match name.cast::<PyString>().map(|name| name.to_string_lossy()) {
+        Ok(name) if !name.is_empty() => name.into(),
+        _ => Arc::clone(&EMPTY),
+    }
+}
+
+/// The engine's event for an event object that an extension returned to a direct caller.
+fn returned_twin(stage: PipelineStage, object: &Bound<'_, PyAny>) -> PyResult<PipelineEvent> {
     let py = object.py();
-    let text = |name: &Bound<'_, PyString>| -> PyResult<Arc<str>> {
-        let text = object.getattr(name)?;
-        Ok(text.cast::<PyString>().map_or_else(|_| Arc::default(), |text| text.to_string_lossy().into()))
-    };
-    Ok(PipelineEvent {
-        request_id: text(intern!(py, "request_id"))?,
-        provider: text(intern!(py, "provider"))?,
-        model: text(intern!(py, "model"))?,
-        twin: Some(Twin(Arc::new(object.clone().unbind()))),
-        ..PipelineEvent::new(stage, text(intern!(py, "operation"))?)
-    })
+    let names = [
+        object.getattr(intern!(py, "operation"))?,
+        object.getattr(intern!(py, "request_id"))?,
+        object.getattr(intern!(py, "provider"))?,
+        object.getattr(intern!(py, "model"))?,
+    ];
+    Ok(with_twin(stage, object.clone(), names.each_ref()))
 }
 
 /// The object that an extension is called with: the twin, or a new event with untouched fields.
@@ -108,7 +124,7 @@ pub(crate) fn close(
             return Ok(if returned.is(given) {
                 Answer::None
             } else {
-                Answer::Event(Box::new(with_twin(stage, returned)?))
+                Answer::Event(Box::new(returned_twin(stage, returned)?))
             });
         }
         let stage = classes.stage_of(&stage)?;
@@ -129,12 +145,12 @@ fn read(object: &Bound<'_, PyAny>, stage: PipelineStage, before: &PipelineEvent)
     for ((name, field), (_, old)) in heavy_mut(&mut event).into_iter().zip(heavy(before)) {
         let now = object.getattr(name)?;
         if !now.is_none() {
-            *field = Some(changed(py, old, &now)?);
+            *field = Some(value::changed(py, old, &now)?);
         }
     }
     let metadata = object.getattr(intern!(py, "metadata"))?;
     if let Ok(metadata) = metadata.cast::<PyDict>() {
-        event.metadata = read_metadata(metadata, &before.metadata)?;
+        event.metadata = value::read_metadata(metadata, &before.metadata)?;
     }
     Ok(event)
 }
@@ -158,33 +174,14 @@ fn read_in_place(object: &Bound<'_, PyAny>, event: &mut PipelineEvent) -> PyResu
     }
     for (name, field) in heavy_mut(event) {
         if let Some(now) = touched.get_item(name)? {
-            *field = if now.is_none() { None } else { Some(changed(py, field.as_ref(), &now)?) };
+            *field = if now.is_none() { None } else { Some(value::changed(py, field.as_ref(), &now)?) };
         }
     }
     if let Some(now) = touched.get_item(intern!(py, "metadata"))? {
         event.metadata = match now.cast::<PyDict>() {
-            Ok(metadata) => read_metadata(metadata, &event.metadata)?,
+            Ok(metadata) => value::read_metadata(metadata, &event.metadata)?,
             Err(_) => event.metadata.clone(),
         };
     }
     Ok(())
-}
-
-/// The old value when the object shows it, else a new one.
-fn changed(py: Python<'_>, old: Option<&Value>, now: &Bound<'_, PyAny>) -> PyResult<Value> {
-    match old {
-        Some(old) if value::shows(py, old, now)? => Ok(old.clone()),
-        _ => Ok(value::host(now.clone())),
-    }
-}
-
-fn read_metadata(now: &Bound<'_, PyDict>, before: &Metadata) -> PyResult<Metadata> {
-    let py = now.py();
-    let mut metadata = Metadata::default();
-    for (name, object) in now.iter() {
-        let name = name.str()?.to_string_lossy().into_owned();
-        let value = changed(py, before.get(&name), &object)?;
-        metadata.set(name, value);
-    }
-    Ok(metadata)
 }

@@ -6,6 +6,7 @@ use headroom_core::{Error, Result};
 use pyo3::prelude::*;
 
 use crate::declarations::Declarations;
+use crate::hooks::own_method;
 use crate::user_code::{self, Called, Waiting};
 use crate::{event, user_code::call};
 
@@ -22,13 +23,11 @@ impl PyExtension {
     /// # Errors
     /// `ConfigurationError` when a declaration cannot be read.
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
-        let Some(method) = object.getattr_opt("on_pipeline_event")?.filter(|method| method.is_callable()) else {
-            return Ok(None);
-        };
+        let Some(method) = own_method(object, "on_pipeline_event")? else { return Ok(None) };
         let declared = Declarations::read(object)?;
         // A plain function with a time limit gets a thread of its own, so that the limit can pass while it runs.
-        let on_thread = declared.policy.timeout.is_some() && !is_coroutine_function(&method)?;
-        Ok(Some(Self { on_pipeline_event: method.unbind(), declared, on_thread }))
+        let on_thread = declared.policy.timeout.is_some() && !is_coroutine_function(method.bind(object.py()))?;
+        Ok(Some(Self { on_pipeline_event: method, declared, on_thread }))
     }
 
     /// Calls the extension and, when it is done at once, reads its answer under the same attachment.

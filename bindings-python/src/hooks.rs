@@ -90,9 +90,8 @@ impl CompressionHooks for PyHooks {
     fn post_compress<'a>(&'a self, event: &'a CompressEvent) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let Some(method) = &self.post_compress else { return Ok(()) };
-            let called = Python::attach(|py| {
-                call(method.bind(py), (compress_event(py, event)?,).into_pyobject(py)?, false)
-            });
+            let called =
+                Python::attach(|py| call(method.bind(py), (compress_event(py, event)?,).into_pyobject(py)?, false));
             finish(called).await.map(|_| ())
         })
     }
@@ -144,7 +143,10 @@ fn compress_event<'py>(py: Python<'py>, event: &CompressEvent) -> PyResult<Bound
 pub(crate) fn read_biases(returned: &Bound<'_, PyAny>) -> Result<Biases> {
     let wrong = |found: &Bound<'_, PyAny>| {
         let found = found.repr().map_or_else(|_| value::type_name(found), |text| text.to_string_lossy().into_owned());
-        Error::new(ErrorKind::InvalidInput, format!("biases: expected a dict from message index to number, found {found}"))
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("biases: expected a dict from message index to number, found {found}"),
+        )
     };
     if returned.is_none() {
         return Ok(Biases::new());
@@ -152,6 +154,8 @@ pub(crate) fn read_biases(returned: &Bound<'_, PyAny>) -> Result<Biases> {
     let given = returned.cast::<PyDict>().map_err(|_| wrong(returned))?;
     given
         .iter()
-        .map(|(index, bias)| Ok((index.extract().map_err(|_| wrong(returned))?, bias.extract().map_err(|_| wrong(returned))?)))
+        .map(|(index, bias)| {
+            Ok((index.extract().map_err(|_| wrong(returned))?, bias.extract().map_err(|_| wrong(returned))?))
+        })
         .collect()
 }

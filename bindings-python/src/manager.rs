@@ -82,24 +82,17 @@ impl PyManager {
         let classes = Classes::get(py)?;
         let stage = classes.stage_of(stage)?;
         let empty = pyo3::intern!(py, "").as_any();
-        let fields = (
-            classes.member(stage),
-            operation,
-            request_id.unwrap_or(empty),
-            provider.unwrap_or(empty),
-            model.unwrap_or(empty),
-            messages,
-            tools,
-            headers,
-            payload,
-            response,
-            metadata.unwrap_or_else(|| PyDict::new(py).into_any()),
-        );
+        let names = [operation, request_id.unwrap_or(empty), provider.unwrap_or(empty), model.unwrap_or(empty)];
+        let metadata = metadata.unwrap_or_else(|| PyDict::new(py).into_any());
+        let [operation, request_id, provider, model] = names;
+        let member = classes.member(stage);
+        let fields =
+            (member, operation, request_id, provider, model, messages, tools, headers, payload, response, metadata);
         let object = classes.event.bind(py).call1(fields)?;
         if !self.manager.subscribes(stage) {
             return Ok(object.unbind());
         }
-        let event = event::with_twin(stage, &object)?;
+        let event = event::with_twin(stage, object.clone(), names);
         let last = enter(py, self.manager.emit(event))?;
         Ok(event::twin(&last).map_or_else(|| object.unbind(), |last| last.clone_ref(py)))
     }
@@ -130,8 +123,7 @@ impl PyManager {
                 extensions.push(Arc::new(extension));
             }
         }
-        let manager =
-            PipelineExtensionManager::new(extensions).map_err(|failed| error::to_python(py, &failed))?;
+        let manager = PipelineExtensionManager::new(extensions).map_err(|failed| error::to_python(py, &failed))?;
         Ok(Self { manager: Arc::new(manager.with_timer(Arc::new(DriveTimer), None)) })
     }
 }

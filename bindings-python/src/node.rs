@@ -122,6 +122,14 @@ impl Node for PyNode<'_> {
 }
 
 /// Whether an object is a model of a provider's package.
-fn is_model(value: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn is_model(value: &Bound<'_, PyAny>) -> bool {
     value.get_type().hasattr(pyo3::intern!(value.py(), "model_dump")).unwrap_or(false)
+}
+
+/// A model as plain data.
+pub(crate) fn dump<'py>(model: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let kwargs = PyDict::new(model.py());
+    kwargs.set_item("mode", "json")?;
+    kwargs.set_item("by_alias", true)?;
+    model.call_method("model_dump", (), Some(&kwargs))
 }

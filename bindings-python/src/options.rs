@@ -68,9 +68,8 @@ fn parse(members: serde_json::Map<String, serde_json::Value>) -> Result<Compress
             let alone = serde_json::Map::from_iter([(name.clone(), value)]);
             read(alone).err().map(|cause| (name, cause))
         });
-        let (path, cause) = wrong.map_or_else(|| ("options".to_owned(), whole), |(name, cause)| {
-            (format!("options.{name}"), cause)
-        });
+        let (path, cause) =
+            wrong.map_or_else(|| ("options".to_owned(), whole), |(name, cause)| (format!("options.{name}"), cause));
         Error::new(ErrorKind::Configuration, format!("{path}: {cause}")).caused_by(cause)
     })
 }

@@ -1,7 +1,7 @@
 //! The progress handler `on_event(name, data)`.
 
 use headroom_core::extension::BoxFuture;
-use headroom_core::pipeline::{Metadata, ProgressEvent, ProgressHandler, ProgressKind};
+use headroom_core::pipeline::{ProgressEvent, ProgressHandler, ProgressKind};
 use headroom_core::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -79,11 +79,7 @@ fn data<'py>(py: Python<'py>, event: &ProgressEvent) -> PyResult<Bound<'py, PyDi
     if has_biases(&event.kind) {
         data.set_item("biases", event.biases.clone())?;
     }
-    let metadata = PyDict::new(py);
-    for (name, value) in event.metadata.iter() {
-        metadata.set_item(name, value::copy_of(py, value)?)?;
-    }
-    data.set_item("metadata", metadata)?;
+    data.set_item("metadata", value::metadata_copy(py, &event.metadata)?)?;
     Ok(data)
 }
 
@@ -102,21 +98,6 @@ fn read_back(data: &Bound<'_, PyDict>, event: &mut ProgressEvent) -> Result<()> 
     }
     let Some(left) = data.get_item("metadata").map_err(failed)? else { return Ok(()) };
     let Ok(left) = left.cast_into::<PyDict>() else { return Ok(()) };
-    event.metadata = read_metadata(&left, &event.metadata).map_err(failed)?;
+    event.metadata = value::read_metadata(&left, &event.metadata).map_err(failed)?;
     Ok(())
-}
-
-/// Metadata that user code left; what shows the same as before keeps its value.
-pub(crate) fn read_metadata(left: &Bound<'_, PyDict>, before: &Metadata) -> PyResult<Metadata> {
-    let py = left.py();
-    let mut metadata = Metadata::default();
-    for (name, object) in left.iter() {
-        let name = name.str()?.to_string_lossy().into_owned();
-        let value = match before.get(&name) {
-            Some(old) if value::shows(py, old, &object)? => old.clone(),
-            _ => value::host(object),
-        };
-        metadata.set(name, value);
-    }
-    Ok(metadata)
 }

@@ -4,12 +4,14 @@ use std::any::Any;
 use std::fmt::{self, Write as _};
 
 use headroom_core::conversation::{HostValue, Value};
+use headroom_core::pipeline::Metadata;
 use headroom_core::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde_json::{Map, Number};
 
+use crate::node::is_model;
 use crate::structure::deep_copy;
 
 /// Nesting beyond this has no JSON form here; `serde_json` reads no deeper either.
@@ -65,7 +67,8 @@ impl HostValue for PyValue {
 
     fn to_json(&self) -> Result<serde_json::Value> {
         Python::attach(|py| {
-            let shown = self.shown(py).map_err(|raised| crate::error::from_python(py, ErrorKind::InvalidInput, raised))?;
+            let shown =
+                self.shown(py).map_err(|raised| crate::error::from_python(py, ErrorKind::InvalidInput, raised))?;
             to_json(&shown)
         })
     }
@@ -103,11 +106,37 @@ pub(crate) fn copy_of<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py
 /// Whether an object is what a value shows.
 pub(crate) fn shows(py: Python<'_>, value: &Value, object: &Bound<'_, PyAny>) -> PyResult<bool> {
     match as_python(value) {
-        Some(value) => {
-            Ok(object.is(value.object.bind(py)) || crate::structure::is_same(&value.shown(py)?, object)?)
-        }
+        Some(value) => Ok(object.is(value.object.bind(py)) || crate::structure::is_same(&value.shown(py)?, object)?),
         None => crate::structure::is_same(&from_value(py, value)?, object),
     }
+}
+
+/// The old value when the object is what it shows, else a new one.
+pub(crate) fn changed(py: Python<'_>, old: Option<&Value>, now: &Bound<'_, PyAny>) -> PyResult<Value> {
+    match old {
+        Some(old) if shows(py, old, now)? => Ok(old.clone()),
+        _ => Ok(host(now.clone())),
+    }
+}
+
+/// A dict that its reader may change.
+pub(crate) fn metadata_copy<'py>(py: Python<'py>, metadata: &Metadata) -> PyResult<Bound<'py, PyDict>> {
+    let copy = PyDict::new(py);
+    for (name, value) in metadata.iter() {
+        copy.set_item(name, copy_of(py, value)?)?;
+    }
+    Ok(copy)
+}
+
+/// Metadata as user code left it; what shows the same as before keeps its value.
+pub(crate) fn read_metadata(left: &Bound<'_, PyDict>, before: &Metadata) -> PyResult<Metadata> {
+    let mut metadata = Metadata::default();
+    for (name, object) in left.iter() {
+        let name = name.str()?.to_string_lossy().into_owned();
+        let value = changed(left.py(), before.get(&name), &object)?;
+        metadata.set(name, value);
+    }
+    Ok(metadata)
 }
 
 fn from_value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -141,6 +170,15 @@ pub(crate) fn from_json<'py>(py: Python<'py>, json: &serde_json::Value) -> PyRes
             dict.into_any()
         }
     })
+}
+
+/// A record of the engine as Python data.
+pub(crate) fn from_serialize<'py>(py: Python<'py>, record: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let json = serde_json::to_value(record).map_err(|cause| {
+        let failed = Error::new(ErrorKind::Compression, "a record has no JSON form").caused_by(cause);
+        crate::error::to_python(py, &failed)
+    })?;
+    from_json(py, &json)
 }
 
 /// Python data as JSON. Keys that are integers are written in digits.
@@ -197,6 +235,13 @@ fn to_json_at(object: &Bound<'_, PyAny>, path: &mut String, depth: usize) -> Res
         Box::new(list.iter())
     } else if let Ok(tuple) = object.cast::<PyTuple>() {
         Box::new(tuple.iter())
+    } else if is_model(object) {
+        let dumped = crate::node::dump(object);
+        return to_json_at(
+            &dumped.map_err(|_| wrong("a value that JSON has", type_name(object), path))?,
+            path,
+            depth + 1,
+        );
     } else {
         return Err(wrong("a value that JSON has", type_name(object), path));
     };

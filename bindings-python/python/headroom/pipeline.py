@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Awaitable, Iterable, Protocol, runtime_checkable
@@ -141,3 +142,38 @@ def discover_pipeline_extensions() -> list[Any]:
 def summarize_routing_markers(transforms: Iterable[Any] | None) -> list[str]:
     """Keeps the items that say where a block was routed: ``router:<transform>:<share kept>``."""
     return [item for item in transforms or () if isinstance(item, str) and item.startswith("router:")]
+
+
+_discovered: tuple[Any, list[Any]] = (None, [])
+
+
+def _found_once() -> list[Any]:
+    """What installed packages offer, looked for once as long as nothing changes where to look."""
+    global _discovered
+    from importlib import metadata
+
+    place = (discover_pipeline_extensions, metadata.entry_points, tuple(sys.path))
+    if _discovered[0] != place:
+        _discovered = (place, list(discover_pipeline_extensions()))
+    return _discovered[1]
+
+
+_of_process: tuple[Any, PipelineExtensionManager] = (None, PipelineExtensionManager(discover=False))
+
+
+def manager_of_call(hooks: Any, extensions: Any) -> PipelineExtensionManager:
+    """The manager of one call: hooks, extensions, then the extensions that entry points offer this process."""
+    global _of_process
+    found = _found_once()
+    if hooks is None and extensions is None:
+        if _of_process[0] is not found:
+            _of_process = (found, PipelineExtensionManager(extensions=found, discover=False))
+        return _of_process[1]
+    return PipelineExtensionManager(hooks=hooks, extensions=[*as_list(extensions), *found], discover=False)
+
+
+def as_list(one_or_many: Any) -> list[Any]:
+    """Nothing, one object, or a list or tuple of objects."""
+    if one_or_many is None:
+        return []
+    return list(one_or_many) if isinstance(one_or_many, (list, tuple)) else [one_or_many]
