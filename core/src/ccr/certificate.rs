@@ -130,8 +130,8 @@ impl VerifyReport {
 /// Checks a certificate against the texts of the messages, as pairs of path and text, and the store.
 ///
 /// Every edited block must have the text that the certificate names, every marker in it and every original of the
-/// certificate must resolve to a text with that hash, and a block with something left out must have a marker. The text
-/// before is checked when `before` is given; without it, a block counts as confirmed when one of its originals is all of
+/// certificate must resolve to a text with that hash, and a block with something left out must have a marker. Without
+/// `after` only the originals are checked. The text before is checked when `before` is given; without it, a block counts as confirmed when one of its originals is all of
 /// the text before. Looking originals up for this does not count as retrieving them.
 ///
 /// # Errors
@@ -140,7 +140,7 @@ impl VerifyReport {
 pub fn verify(
     certificate: &Certificate,
     before: Option<&[(&str, &str)]>,
-    after: &[(&str, &str)],
+    after: Option<&[(&str, &str)]>,
     store: &dyn Store,
 ) -> Result<VerifyReport> {
     if certificate.version != VERSION {
@@ -148,11 +148,13 @@ pub fn verify(
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     let before: Option<BTreeMap<&str, &str>> = before.map(|texts| texts.iter().copied().collect());
-    let after: BTreeMap<&str, &str> = after.iter().copied().collect();
+    let after: Option<BTreeMap<&str, &str>> = after.map(|texts| texts.iter().copied().collect());
     let mut report = VerifyReport::default();
     for block in &certificate.blocks {
         report.blocks += 1;
-        verify_after(block, after.get(block.path.as_str()).copied(), &mut report);
+        if let Some(after) = &after {
+            verify_after(block, after.get(block.path.as_str()).copied(), &mut report);
+        }
         let holds_before = verify_originals(block, store, &mut report);
         let is_confirmed = match &before {
             None => holds_before,
@@ -253,7 +255,7 @@ mod tests {
         text: &str,
         store: &dyn Store,
     ) -> VerifyReport {
-        verify(certificate, before, &[(PATH, text), ("messages[2].content", "[1,2]")], store).unwrap()
+        verify(certificate, before, Some(&[(PATH, text), ("messages[2].content", "[1,2]")]), store).unwrap()
     }
 
     #[test]
@@ -280,8 +282,16 @@ mod tests {
         let report = check(&certificate, Some(&before), &after(), &store);
         assert!(report.problems[0].expected.starts_with("text before with BLAKE3 "));
         assert_eq!(report.blocks_confirmed, 1);
-        let report = verify(&certificate, Some(&[]), &[], &store).unwrap();
+        let report = verify(&certificate, Some(&[]), Some(&[]), &store).unwrap();
         assert_eq!(report.problems.iter().filter(|problem| problem.found == "no text at this path").count(), 4);
+    }
+
+    #[test]
+    fn originals_can_be_checked_without_any_messages() {
+        let (certificate, store) = certified();
+        let report = verify(&certificate, None, None, &store).unwrap();
+        assert_eq!(report, VerifyReport { blocks: 2, blocks_confirmed: 1, originals: 1, problems: vec![] });
+        assert!(!verify(&certificate, None, None, &MemoryStore::new(1 << 20)).unwrap().is_ok());
     }
 
     #[test]
@@ -313,7 +323,7 @@ mod tests {
         let json = serde_json::to_string(&certificate).unwrap();
         assert_eq!(Certificate::from_json(&json).unwrap(), certificate);
         certificate.version = 2;
-        let error = verify(&certificate, None, &[], &store).unwrap_err();
+        let error = verify(&certificate, None, None, &store).unwrap_err();
         assert_eq!(error.to_string(), "certificate: expected version 1, found 2");
         let error = Certificate::from_json("{\"version\":2,\"new\":1}").unwrap_err();
         assert_eq!(error.to_string(), "certificate: expected version 1, found 2");
