@@ -1,4 +1,18 @@
-//! Tokenizers: exact for `OpenAI` models, a documented estimate for others, and a bounded cache of counts.
+//! Tokenizers: exact for `OpenAI` models and for a user's own tokenizer file, a documented estimate for other models, and
+//! a bounded cache of counts.
+
+mod cache;
+mod estimate;
+mod file;
+mod model;
+mod openai;
+mod vocabulary;
+
+pub use cache::{Cached, CountCache};
+pub use estimate::{Estimate, Family};
+pub use file::FileTokenizer;
+pub use model::for_model;
+pub use openai::OpenAi;
 
 /// Counts the tokens of a text.
 pub trait Tokenizer: Send + Sync {
@@ -10,4 +24,10 @@ pub trait Tokenizer: Send + Sync {
 
     /// Tokens of `text`, special-token text counted as ordinary text.
     fn count(&self, text: &str) -> u64;
+
+    /// What counts depend on beside the text: two tokenizers with the same answer count every text alike. Keys a cache of
+    /// counts. By default the name.
+    fn counts_as(&self) -> &str {
+        self.name()
+    }
 }

@@ -1,0 +1,191 @@
+//! Counts of texts that were counted before.
+
+use std::sync::Arc;
+
+use super::Tokenizer;
+
+/// Texts shorter than this are counted each time: counting 256 bytes takes about 2 µs, and a place in the cache is worth
+/// more to a long text. In bytes.
+const SHORT_TEXT_BYTES: usize = 256;
+
+/// A bounded cache of counts, shared by threads.
+///
+/// The key is BLAKE3 over what the tokenizer's counts depend on and the text, 16 bytes of it, so a hit depends on nothing
+/// else. By default 65 536 counts are kept, about 4 MB.
+pub struct CountCache {
+    counts: quick_cache::sync::Cache<[u8; 16], u64>,
+}
+
+impl CountCache {
+    /// Makes a cache of at most `entries` counts.
+    #[must_use]
+    pub fn new(entries: usize) -> Self {
+        Self { counts: quick_cache::sync::Cache::new(entries) }
+    }
+
+    /// Tokens of `text`, from the cache if it was counted before.
+    pub fn count(&self, tokenizer: &dyn Tokenizer, text: &str) -> u64 {
+        if text.len() < SHORT_TEXT_BYTES {
+            return tokenizer.count(text);
+        }
+        let key = key(tokenizer.counts_as(), text);
+        if let Some(count) = self.counts.get(&key) {
+            return count;
+        }
+        let count = tokenizer.count(text);
+        self.counts.insert(key, count);
+        count
+    }
+
+    /// How many counts are kept now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Whether no count is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+}
+
+fn key(counts_as: &str, text: &str) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    // The length before the name keeps ("ab", "c") apart from ("a", "bc").
+    hasher.update(&(counts_as.len() as u64).to_le_bytes());
+    hasher.update(counts_as.as_bytes());
+    hasher.update(text.as_bytes());
+    let mut key = [0; 16];
+    hasher.finalize_xof().fill(&mut key);
+    key
+}
+
+impl Default for CountCache {
+    fn default() -> Self {
+        Self::new(65_536)
+    }
+}
+
+impl std::fmt::Debug for CountCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CountCache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A tokenizer that asks a [`CountCache`] first.
+#[derive(Clone)]
+pub struct Cached {
+    tokenizer: Arc<dyn Tokenizer>,
+    cache: Arc<CountCache>,
+}
+
+impl Cached {
+    /// Puts a cache before a tokenizer. Any number of tokenizers may share one cache.
+    #[must_use]
+    pub fn new(tokenizer: Arc<dyn Tokenizer>, cache: Arc<CountCache>) -> Self {
+        Self { tokenizer, cache }
+    }
+}
+
+impl Tokenizer for Cached {
+    fn name(&self) -> &str {
+        self.tokenizer.name()
+    }
+
+    fn is_exact(&self) -> bool {
+        self.tokenizer.is_exact()
+    }
+
+    fn count(&self, text: &str) -> u64 {
+        self.cache.count(self.tokenizer.as_ref(), text)
+    }
+
+    fn counts_as(&self) -> &str {
+        self.tokenizer.counts_as()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// Counts bytes, and its own calls.
+    struct Bytes {
+        calls: AtomicU64,
+        factor: u64,
+        identity: &'static str,
+    }
+
+    impl Bytes {
+        fn new(factor: u64, identity: &'static str) -> Self {
+            Self { calls: AtomicU64::new(0), factor, identity }
+        }
+    }
+
+    impl Tokenizer for Bytes {
+        fn name(&self) -> &str {
+            "bytes"
+        }
+
+        fn is_exact(&self) -> bool {
+            true
+        }
+
+        fn count(&self, text: &str) -> u64 {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            text.len() as u64 * self.factor
+        }
+
+        fn counts_as(&self) -> &str {
+            self.identity
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_counted_once_and_a_short_one_each_time() {
+        let bytes = Arc::new(Bytes::new(1, "bytes"));
+        let cached = Cached::new(bytes.clone(), Arc::new(CountCache::default()));
+        let long = "x".repeat(1000);
+        assert_eq!(
+            [cached.count(&long), cached.count(&long), cached.count("x"), cached.count("x")],
+            [1000, 1000, 1, 1]
+        );
+        assert_eq!(bytes.calls.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn tokenizers_that_count_differently_do_not_share_counts() {
+        let cache = CountCache::default();
+        let text = "x".repeat(300);
+        assert_eq!(cache.count(&Bytes::new(1, "one"), &text), 300);
+        assert_eq!(cache.count(&Bytes::new(2, "two"), &text), 600);
+        assert_ne!(key("ab", "c"), key("a", "bc"));
+    }
+
+    #[test]
+    fn the_number_of_counts_is_bounded() {
+        let cache = CountCache::new(100);
+        let bytes = Bytes::new(1, "bytes");
+        for length in 300..2300 {
+            assert_eq!(cache.count(&bytes, &"x".repeat(length)), length as u64);
+        }
+        assert!(!cache.is_empty() && cache.len() <= 200, "{}", cache.len());
+    }
+
+    #[test]
+    fn threads_share_counts() {
+        let cached = Cached::new(Arc::new(Bytes::new(1, "bytes")), Arc::new(CountCache::default()));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for length in 250..500 {
+                        assert_eq!(cached.count(&"y".repeat(length)), length as u64);
+                    }
+                });
+            }
+        });
+    }
+}
