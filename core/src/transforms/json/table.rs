@@ -196,9 +196,32 @@ impl<'d> Table<'d> {
         Rows::of(self.source)
     }
 
+    /// The columns of a list of lists of scalars, by their places.
+    pub(super) fn of_lists(source: Cursor<'d>) -> Option<Self> {
+        let is_row = |item: &Cursor<'d>| {
+            let is_scalar = |cell: Cursor<'d>| !matches!(cell.kind(), Kind::Array | Kind::Object);
+            item.kind() == Kind::Array && !item.is_empty() && item.items().all(is_scalar)
+        };
+        if source.kind() != Kind::Array || source.len() < 3 || !source.items().all(|item| is_row(&item)) {
+            return None;
+        }
+        let width = source.items().map(|item| item.len()).max().filter(|width| *width <= MAX_COLUMNS)?;
+        let columns = (0..width).map(|_| Column { path: Vec::new(), form: Form::Plain }).collect();
+        Some(Self { columns, slots: Vec::new(), source })
+    }
+
+    /// Whether the rows are lists.
+    pub(super) fn is_of_lists(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Puts the values of a row in `cells`, one a column. `false` when the row does not have the shape of the table.
     pub(super) fn cells(&self, row: Cursor<'d>, cells: &mut Vec<Option<Cursor<'d>>>) -> bool {
         cells.clear();
+        if self.is_of_lists() {
+            cells.extend(row.items().map(Some));
+            return true;
+        }
         cells.resize(self.columns.len(), None);
         row.kind() == Kind::Object && !row.is_empty() && gather(&self.slots, row, cells)
     }
