@@ -77,7 +77,7 @@ fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
 }
 
 /// What is true of a column in all rows.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Traits<'d> {
     first: Option<&'d str>,
     varies: bool,
@@ -188,7 +188,7 @@ pub(super) fn write_key(row: &Row<'_>, out: &mut String) {
     }
 }
 
-pub(super) fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut String) {
+fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut String) {
     for (index, key) in column.path.iter().enumerate() {
         if index > 0 {
             out.push('.');
@@ -198,7 +198,14 @@ pub(super) fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize
     if let Some(value) = traits.constant(rows) {
         out.push('=');
         out.push_str(value);
-    } else if traits.is_text() {
+    } else {
+        write_kind(column, traits, out);
+    }
+}
+
+/// What the cells of a column are.
+pub(super) fn write_kind(column: &Column<'_>, traits: &Traits<'_>, out: &mut String) {
+    if traits.is_text() {
         out.push_str(":str");
     } else {
         write_form(&column.form, out);

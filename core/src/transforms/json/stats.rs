@@ -123,6 +123,8 @@ pub(super) fn magnitude(raw: &str) -> Option<f64> {
     let Some(content) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
         return raw.parse().ok().filter(|value: &f64| value.is_finite());
     };
+    // A quoted cell of a file that was read as it is.
+    let content = content.trim_matches(['\\', '"', ' ']);
     let bytes = content.as_bytes();
     if bytes.len() < 2 || bytes.len() > 40 {
         return None;
@@ -151,9 +153,24 @@ fn moment(bytes: &[u8]) -> Option<f64> {
 
 /// Whether a string says nothing by itself: an address, a hash, a UUID, base64.
 pub(super) fn is_opaque(content: &str) -> bool {
-    if content.starts_with("http://") || content.starts_with("https://") {
-        return true;
-    }
+    is_address(content) || is_code(content)
+}
+
+/// Whether a string says nothing by itself and names nothing either: an opaque one that is no hash or UUID.
+pub(super) fn is_dull(content: &str) -> bool {
+    is_address(content) || content.len() > 71 && is_code(content) || is_code(content) && !is_hexadecimal(content)
+}
+
+fn is_address(content: &str) -> bool {
+    content.starts_with("http://") || content.starts_with("https://")
+}
+
+fn is_hexadecimal(content: &str) -> bool {
+    let digits = content.strip_prefix("sha256:").unwrap_or(content);
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn is_code(content: &str) -> bool {
     let bytes = content.strip_prefix("sha256:").unwrap_or(content).as_bytes();
     if bytes.len() < 20 {
         return false;
@@ -168,8 +185,7 @@ pub(super) fn is_opaque(content: &str) -> bool {
             _ => return false,
         }
     }
-    let is_hex = bytes.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
-    is_hex && counts[0] > 0 || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
+    is_hexadecimal(content) && counts[0] > 0 && counts[1] + counts[2] > 0 || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
 }
 
 #[cfg(test)]
@@ -181,6 +197,7 @@ mod tests {
         assert_eq!(magnitude("-1.5"), Some(-1.5));
         assert_eq!(magnitude("1e400"), None);
         assert_eq!(magnitude("\"$1,000.00,$1,399.99\""), Some(1399.99));
+        assert_eq!(magnitude(r#""\"$1,000.00\"""#), Some(1000.0));
         assert_eq!(magnitude("\"12\""), None);
         assert_eq!(magnitude("\"$\""), None);
         assert!(magnitude("\"2001/02/05 20:02\"") > magnitude("\"2001/02/05 19:59\""));

@@ -1,6 +1,6 @@
 //! Every scalar of a document by its path, and what is remarkable about it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::json::{Cursor, Kind};
@@ -14,11 +14,16 @@ use super::table::Table;
 /// An object of at least this many members whose values are all objects is read as a map from ids to records.
 const MAP_MEMBERS: usize = 8;
 
+/// A record of no more members than this belongs to the key it stands under.
+const SMALL_RECORD: usize = 4;
+
 /// How remarkable a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
-    /// It makes a sample more telling: the end of a range, a rare value.
+    /// It makes a sample more telling: an outlier, a rare value.
     Wanted,
+    /// It is an end of a range.
+    Extreme,
     /// It must be shown: an error, or what the question names.
     Must,
 }
@@ -28,7 +33,7 @@ pub(super) enum Weight {
 pub(super) struct Leaf {
     pub(super) start: u32,
     pub(super) end: u32,
-    path: u32,
+    pub(super) path: u32,
     /// The innermost item of a list, or record of a map, that is a container and holds it.
     pub(super) record: u32,
 }
@@ -55,19 +60,19 @@ pub(super) struct Path<'d> {
 
 /// What is known of a document before anything is left out of it.
 pub(super) struct Survey<'d> {
-    pub(super) text: &'d str,
     leaves: Vec<Leaf>,
     paths: Vec<Path<'d>>,
     /// Offsets of the remarkable values, in order.
     marked: Vec<(u32, Weight)>,
     /// The sums of the scores of the leaves before each leaf.
     scores: Vec<f32>,
+    asked_keys: HashSet<&'d str>,
 }
 
 impl<'d> Survey<'d> {
     /// Reads the document whose text is `text` and whose root is `root`.
     pub(super) fn of(text: &'d str, root: Cursor<'d>, question: &Question) -> Self {
-        let mut walk = Walk { leaves: Vec::new(), paths: Vec::new(), known: HashMap::new(), records: 0 };
+        let mut walk = Walk { leaves: Vec::new(), paths: Vec::new(), known: HashMap::new(), records: vec![0] };
         walk.add_path("", 0, false);
         walk.value(root, 0, 0);
         let Walk { leaves, mut paths, records, .. } = walk;
@@ -77,15 +82,19 @@ impl<'d> Survey<'d> {
             }
         }
         let keys: Vec<_> = paths.iter().map(|path| path.key).collect();
-        let asked: Vec<_> = question.scores(&keys).into_iter().map(|score| score > 0.0).collect();
+        let scores = question.scores(&keys);
+        let best = scores.iter().copied().fold(0.0, f32::max);
+        let asked: Vec<_> = scores.into_iter().map(|score| score > 0.0 && score * 2.0 >= best).collect();
+        let asked_keys = keys.iter().zip(&asked).filter(|(_, asked)| **asked).map(|(key, _)| *key).collect();
         for index in 0..paths.len() {
+            // A small record under a key that is asked for is asked for with all its members.
             let parent = paths[index].parent as usize;
-            paths[index].is_asked = asked[index] || asked[parent];
+            paths[index].is_asked = asked[index] || asked[parent] && paths[parent].children.len() <= SMALL_RECORD;
         }
         let units: Vec<_> = leaves.iter().map(|leaf| marks::unit(&text[leaf.span()])).collect();
         let matches = question.matches(&units);
         drop(units);
-        let mut order = marks::Marks::new(text, &leaves, &matches, records);
+        let mut order = marks::Marks::new(text, &leaves, &matches, records.len());
         order.matches();
         order.errors();
         let mut by_path: Vec<Vec<u32>> = paths.iter().map(|path| Vec::with_capacity(path.stats.count)).collect();
@@ -97,6 +106,7 @@ impl<'d> Survey<'d> {
         for (path, indexes) in paths.iter().zip(&by_path) {
             order.column(path, indexes, question.asks_extreme());
         }
+        order.references(&paths, &records);
         let marked = order.finish();
         let mut total = 0.0;
         let scores = matches
@@ -107,7 +117,7 @@ impl<'d> Survey<'d> {
                 before
             })
             .collect();
-        Self { text, leaves, paths, marked, scores }
+        Self { leaves, paths, marked, scores, asked_keys }
     }
 
     /// The most remarkable value in a span.
@@ -124,6 +134,11 @@ impl<'d> Survey<'d> {
             self.scores.get(index).or(self.scores.last()).copied().unwrap_or_default()
         };
         at(span.end) - at(span.start)
+    }
+
+    /// Whether the question has a word of a key, given as it is written.
+    pub(super) fn is_asked_key(&self, raw: &str) -> bool {
+        content(raw).is_some_and(|key| self.asked_keys.contains(key))
     }
 
     /// How many scalars stand in a span.
@@ -144,7 +159,8 @@ struct Walk<'d> {
     leaves: Vec<Leaf>,
     paths: Vec<Path<'d>>,
     known: HashMap<(u32, &'d str), u32>,
-    records: u32,
+    /// The record around each record.
+    records: Vec<u32>,
 }
 
 impl<'d> Walk<'d> {
@@ -179,7 +195,7 @@ impl<'d> Walk<'d> {
 
     fn value(&mut self, value: Cursor<'d>, path: u32, record: u32) {
         match value.kind() {
-            Kind::Array if value.len() > 2 && Table::of_lists(value).is_some() => self.lists(value, path),
+            Kind::Array if value.len() > 2 && Table::of_lists(value).is_some() => self.lists(value, path, record),
             Kind::Array => {
                 let item_path = if value.is_empty() { path } else { self.child(path, "", 0) };
                 for item in value.items() {
@@ -207,17 +223,17 @@ impl<'d> Walk<'d> {
     }
 
     /// A list of lists: their places are the columns, named by the first list when it holds names.
-    fn lists(&mut self, lists: Cursor<'d>, path: u32) {
+    fn lists(&mut self, lists: Cursor<'d>, path: u32, around: u32) {
         let names: Vec<_> = lists.items().next().map(|first| first.items().map(|name| name.raw()).collect()).unwrap_or_default();
         let mut columns: Vec<u32> = Vec::new();
         for list in lists.items() {
-            self.records += 1;
+            let record = self.record(list, around);
             for (place, value) in list.items().enumerate() {
                 if place == columns.len() {
                     let name = names.get(place).and_then(|raw| content(raw)).filter(|name| name.len() <= 40).unwrap_or("");
                     columns.push(self.add_path(name, path, true));
                 }
-                self.leaf(value, columns[place], self.records);
+                self.leaf(value, columns[place], record);
             }
         }
     }
@@ -227,8 +243,8 @@ impl<'d> Walk<'d> {
         if !matches!(item.kind(), Kind::Array | Kind::Object) {
             return around;
         }
-        self.records += 1;
-        self.records
+        self.records.push(around);
+        u32::try_from(self.records.len() - 1).unwrap_or(0)
     }
 
     fn leaf(&mut self, value: Cursor<'d>, path: u32, record: u32) {

@@ -8,6 +8,9 @@ const MAX_COLUMNS: usize = 160;
 /// Nested objects of more keys than this stay JSON in a cell: nobody counts the places of a longer tuple.
 const MAX_TUPLE: usize = 8;
 
+/// Tuples hold tuples this deep.
+const TUPLE_DEPTH: usize = 3;
+
 /// One key that rows have.
 #[derive(Debug)]
 pub(super) struct Field<'d> {
@@ -95,14 +98,14 @@ pub(super) enum Form<'d> {
 }
 
 impl<'d> Form<'d> {
-    fn of(field: &Field<'d>) -> Self {
+    fn of(field: &Field<'d>, depth: usize) -> Self {
         let inner = &field.inner;
         let is_short = (1..=MAX_TUPLE).contains(&inner.list.len()) && !inner.overflow;
         // Keys must come often enough to pay for the header, and be there often enough not to leave holes.
-        if !is_short || inner.objects < 2 || inner.members * 2 < inner.objects * inner.list.len() {
+        if depth == 0 || !is_short || inner.objects < 2 || inner.members * 2 < inner.objects * inner.list.len() {
             return Self::Plain;
         }
-        let parts = || inner.list.iter().map(|field| (field.key, Self::of(field))).collect();
+        let parts = || inner.list.iter().map(|field| (field.key, Self::of(field, depth - 1))).collect();
         match (field.objects, field.lists) {
             (1.., 0) => Self::Tuple(parts()),
             (0, 1..) => Self::Tuples(parts()),
@@ -245,7 +248,7 @@ fn slots<'d>(
         let slot = if is_group {
             Slot::Group(self::slots(inner, rows, path, columns))
         } else {
-            columns.push(Column { path: path.clone(), form: Form::of(field) });
+            columns.push(Column { path: path.clone(), form: Form::of(field, TUPLE_DEPTH) });
             Slot::Column(columns.len() - 1)
         };
         slots.push((field.key, slot));
