@@ -2,3 +2,4 @@
 
 pub(crate) mod lines;
 pub mod log_fold;
+pub mod search_results;
