@@ -19,7 +19,8 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// last match of each file, and uses that read differently. A kept match is byte-exact after its path; each gap says how
 /// many matches it leaves out, and files of which nothing is shown are named with their count.
 ///
-/// Declines texts of other shapes, small ones that have no paths to fold, and file reads.
+/// Declines texts of other shapes, small ones that have no paths to fold, file reads, and searches with so much context
+/// that they are reads as well.
 ///
 /// What is left out can be fetched with the hash in the marker, which is the last line.
 ///
@@ -38,6 +39,12 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// The formats are those of GNU grep 3 and ripgrep 14. Shares and limits are chosen by hand, each beside its constant.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SearchResults;
+
+/// A search with more lines around each match than this, on average, reads code rather than looks for something.
+///
+/// # Sources
+/// Chosen by hand.
+const MAX_CONTEXT: usize = 9;
 
 /// Bytes that are looked at to recognise a search.
 const SAMPLE_BYTES: usize = 16 * 1024;
@@ -67,11 +74,13 @@ impl Transform for SearchResults {
         let Some(results) = parse::read(part.text, &lines) else { return Ok(Outcome::Unchanged) };
         let lossless = lossless(part.text, &lines, &results);
         let target_bytes = cx.target_bytes(part.text.len());
-        let subset = if cx.lossless_only() || target_bytes >= part.text.len() {
+        let asked_for_context =
+            results.entries.len() > MAX_CONTEXT * results.entries.iter().filter(|entry| entry.is_match).count();
+        let subset = if cx.lossless_only() || asked_for_context || target_bytes >= part.text.len() {
             None
         } else {
             let keep = select::select(&results, &pattern::words(part.tool), cx.question(), target_bytes);
-            let shown = keep.iter().filter(|kept| **kept).count();
+            let shown = keep.iter().filter(|kept| **kept).count() + results.others.len().min(select::MAX_NAMED);
             Some((select::write(&results, &keep), shown)).filter(|(text, _)| text.len() < part.text.len() / 10 * 9)
         };
         Ok(match (lossless, subset) {
@@ -92,7 +101,7 @@ impl Transform for SearchResults {
 
 /// Lines of files in the output; of JSON one for each match, without its frame.
 fn total(lines: &Lines<'_>, results: &Results<'_>) -> usize {
-    if results.style == Style::Json { results.entries.len() } else { lines.count() }
+    if results.style == Style::Json { results.entries.len() + results.others.len() } else { lines.count() }
 }
 
 /// The lossless form, if it is worth reading it and its decoder gives the text back.

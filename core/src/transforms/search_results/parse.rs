@@ -46,8 +46,8 @@ pub(super) struct Results<'a> {
     /// Paths in order of their first entry; empty where the output has none.
     pub(super) files: Vec<Cow<'a, str>>,
     pub(super) entries: Vec<Entry<'a>>,
-    /// Lines that are no entry, no path and no separator.
-    pub(super) others: Vec<&'a str>,
+    /// Lines that are no entry, no path and no separator, each with the index of the entry that follows it.
+    pub(super) others: Vec<(usize, &'a str)>,
 }
 
 /// `12:` or `12-` at the start: where the text starts, and whether the line matches.
@@ -170,7 +170,7 @@ fn read_prefixed<'a>(lines: &Lines<'a>) -> Results<'a> {
     for (line, split) in lines.iter().zip(splits) {
         let Some(at) = split else {
             if !line.is_empty() && line != "--" {
-                results.others.push(line);
+                results.others.push((results.entries.len(), line));
             }
             continue;
         };
@@ -198,7 +198,7 @@ fn read_grouped<'a>(lines: &Lines<'a>, style: Style) -> Results<'a> {
                 results.entries.push(Entry { file, rest: Cow::Borrowed(line), text_at, is_match });
             }
             None if style == Style::Heading && is_path(line) => results.files.push(Cow::Borrowed(line)),
-            _ => results.others.push(line),
+            _ => results.others.push((results.entries.len(), line)),
         }
     }
     results
@@ -235,7 +235,7 @@ fn json(text: &str) -> Option<Results<'_>> {
     for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
         // A cut last line is usual in recorded output.
         let Ok(event) = serde_json::from_str::<Event<'_>>(line) else {
-            results.others.push(line);
+            results.others.push((results.entries.len(), line));
             continue;
         };
         let is_match = match &*event.kind {
@@ -249,7 +249,7 @@ fn json(text: &str) -> Option<Results<'_>> {
             event.data.lines.and_then(|lines| lines.text),
             event.data.line_number,
         ) else {
-            results.others.push(line);
+            results.others.push((results.entries.len(), line));
             continue;
         };
         if results.files.last() != Some(&path) {

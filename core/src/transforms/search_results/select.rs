@@ -51,7 +51,7 @@ const MAX_ANSWERS: usize = 12;
 /// Context lines after a definition.
 const AROUND: usize = 2;
 /// Files without a shown entry that are named; of the rest the folders.
-const MAX_NAMED: usize = 40;
+pub(super) const MAX_NAMED: usize = 40;
 /// What the label of a gap costs, in bytes.
 const GAP_BYTES: usize = 10;
 
@@ -129,11 +129,16 @@ pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
     }
     out.push_str("]\n");
     let mut hidden: Vec<(usize, usize)> = Vec::new();
+    let mut others = results.others.iter().take(MAX_NAMED).peekable();
     let mut at = 0;
     while at < keep.len() {
         let file = results.entries[at].file;
         let end =
             results.entries[at..].iter().position(|entry| entry.file != file).map_or(keep.len(), |ahead| at + ahead);
+        while let Some((_, other)) = others.next_if(|(before, _)| *before <= at) {
+            out.push_str(other);
+            out.push('\n');
+        }
         if keep[at..end].contains(&true) {
             let path = &results.files[file];
             if !path.is_empty() {
@@ -147,11 +152,12 @@ pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
         at = end;
     }
     write_hidden(results, &hidden, &mut out);
-    for other in results.others.iter().take(MAX_NAMED) {
+    for (_, other) in others {
         out.push_str(other);
         out.push('\n');
     }
     if results.others.len() > MAX_NAMED {
+        // Writing to a string cannot fail.
         let _ = writeln!(out, "[{} more lines that are no matches]", results.others.len() - MAX_NAMED);
     }
     out
@@ -161,7 +167,6 @@ fn write_file(results: &Results<'_>, keep: &[bool], first: usize, end: usize, ou
     let mut left_out = 0;
     let label = |left_out: &mut usize, out: &mut String| {
         if *left_out > 0 {
-            // Writing to a string cannot fail.
             let _ = writeln!(out, "[{left_out} more]");
             *left_out = 0;
         }
