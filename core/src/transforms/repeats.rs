@@ -5,7 +5,7 @@ mod align;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use crate::ccr::{Hash, Marker};
+use crate::ccr::{Hash, Marker, carries_marker};
 use align::align;
 
 /// Finds content that an earlier block of the same conversation already shows.
@@ -130,7 +130,7 @@ impl<'a> Repeats<'a> {
             return None;
         }
         let known = Known { sighting, hash: Hash::of(text), sketch: sketch(text) };
-        let repeat = if !sighting.eligible || super::holds_marker(text) {
+        let repeat = if !sighting.eligible || carries_marker(text) {
             None
         } else if let Some(earlier) = self.visible.get(&known.hash).map(|index| &self.blocks[*index]) {
             let total = text.lines().count();
@@ -251,7 +251,6 @@ fn changes(new: &[&str], partners: &[Option<usize>], head: String) -> (String, u
 /// Puts the marker line under a text that ends with a line break.
 fn reference(mut text: String, hash: Hash, shown: usize, total: usize) -> Repeat {
     text.push_str(&Marker { shown, total, unit: "lines", hash }.to_string());
-    text.push('\n');
     Repeat { text, hash, shown, total }
 }
 
@@ -322,7 +321,7 @@ mod tests {
         let repeat = repeats.see(sighting(4, &text)).expect("a reference");
         let hash = Hash::of(&text);
         let expected = format!(
-            "[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]\n"
+            "[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]"
         );
         assert_eq!(repeat, Repeat { text: expected, hash, shown: 0, total: 60 });
     }
@@ -347,7 +346,7 @@ mod tests {
              a: line 48 of the file says 336\na: line 49 of the file says 343\n\
              a: line 51 of the file says 357\na: line 52 of the file says 364\n\
              [lines 53-60 as its 53-60]\n\
-             [10/60 lines shown; headroom_retrieve hash={hash}]\n"
+             [10/60 lines shown; headroom_retrieve hash={hash}]"
         );
         assert_eq!(repeat.text, expected);
     }

@@ -165,7 +165,9 @@ impl Block {
                 _ if self.is_dump && content == "*" => true,
                 Some(offset) if self.is_dump && self.step == 0 => offset > self.offset,
                 // After a `*`, which stands for repeated lines, offsets jump.
-                Some(offset) if self.is_dump => offset > self.offset && (offset - self.offset) % self.step == 0,
+                Some(offset) if self.is_dump => {
+                    offset > self.offset && (offset - self.offset).is_multiple_of(self.step)
+                }
                 None => !self.is_dump && wrapped && !self.is_last && length <= self.step,
                 Some(_) => false,
             };
