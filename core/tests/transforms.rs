@@ -214,7 +214,7 @@ fn strings(value: &serde_json::Value, texts: &mut Vec<String>) {
 }
 
 #[test]
-fn hostile_megabytes_keep_the_promises() {
+fn promises_hold_for_long_hostile_texts() {
     let checker = Checker::new();
     let hunk = format!("--- a/x\n+++ b/x\n@@ -1,{0} +1,{0} @@\n", u64::MAX);
     for unit in [
@@ -245,8 +245,8 @@ fn hostile_megabytes_keep_the_promises() {
         "00000000: 00\n",
         "hash=",
     ] {
-        let megabyte = unit.repeat(1_000_000 / unit.len());
-        checker.check(&megabyte, unit);
-        checker.check(&(hunk.clone() + &megabyte), "");
+        let long = unit.repeat(200_000 / unit.len());
+        checker.check(&long, unit);
+        checker.check(&(hunk.clone() + &long), "");
     }
 }

@@ -50,6 +50,8 @@ const MATCHES_MAX: usize = 48;
 const LONG_RUN: usize = 12;
 const RUN_HEAD: usize = 4;
 const RUN_TAIL: usize = 2;
+/// A text with a smaller share of diff lines is about something else.
+const MIN_SHARE: f32 = 0.2;
 /// Bytes that the first look reads.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
@@ -70,7 +72,11 @@ impl Transform for Diff {
         }
         let share = hunk_lines as f32 / scan.roles.len() as f32;
         let called = part.tool.is_some_and(|tool| CALLS.iter().any(|call| tool.arguments.contains(call)));
-        Fit::Yes(ContentKind::Diff, if called || share > 0.5 { 0.95 } else { share })
+        match share {
+            _ if called || share >= 0.5 => Fit::Yes(ContentKind::Diff, 0.95),
+            _ if share >= MIN_SHARE => Fit::Yes(ContentKind::Diff, share),
+            _ => Fit::No,
+        }
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
@@ -79,6 +85,9 @@ impl Transform for Diff {
             return Ok(Outcome::Unchanged);
         }
         let scan = Scan::of(part.text);
+        if scan.sections.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
         let question = cx.question();
         let matches = strong_matches(&question.matches(&scan.lines));
         let folds = vec![None; scan.lines.len()];

@@ -320,9 +320,8 @@ mod tests {
         assert_eq!(repeats.settle(Shown::Whole), None);
         let repeat = repeats.see(sighting(4, &text)).expect("a reference");
         let hash = Hash::of(&text);
-        let expected = format!(
-            "[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]"
-        );
+        let expected =
+            format!("[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]");
         assert_eq!(repeat, Repeat { text: expected, hash, shown: 0, total: 60 });
     }
 
