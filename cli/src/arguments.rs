@@ -140,11 +140,11 @@ impl From<ModeName> for Mode {
 pub(crate) struct Retrieve {
     /// The hash in a marker: 24 hex digits.
     pub(crate) hash: String,
-    /// Only the parts that match.
+    /// Only the lines that match; put exact phrases in double quotes.
     #[arg(long)]
     pub(crate) query: Option<String>,
-    /// Only these lines, such as 10-20.
-    #[arg(long)]
+    /// Only these lines, such as 10-20 or -50 (the last 50).
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) lines: Option<String>,
 }
 

@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn hostile_texts_do_not_take_long() {
-        let before: String = (0..60_000).map(|n| format!("{}\n", n * 7919 % 10_007)).collect();
-        let after: String = (0..60_000).map(|n| format!("{}\n", n * 104_729 % 10_007)).collect();
+        let before: String = (0..60_000_u64).map(|n| format!("{}\n", n * 7919 % 10_007)).collect();
+        let after: String = (0..60_000_u64).map(|n| format!("{}\n", n * 104_729 % 10_007)).collect();
         let start = std::time::Instant::now();
         assert!(!lines(&before, &after).is_empty());
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());

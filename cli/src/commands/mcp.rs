@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headroom_core::Engine;
-use headroom_core::ccr::{RETRIEVE_TOOL, retrieve};
+use headroom_core::ccr::{RETRIEVE_TOOL, retrieve, retrieve_tool};
 use headroom_core::extension::Extension;
 use headroom_core::options::{CompressOptions, Mode};
 use rmcp::handler::server::ServerHandler;
@@ -30,6 +30,7 @@ pub(crate) fn run(store: &str, extensions: Vec<Arc<dyn Extension>>) -> Result<u8
     let tools = Arc::new(Tools { engine: engine::engine(store), extensions });
     let failed = |words: &str, error: &dyn std::fmt::Display| Failure::new(format!("{words}: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .map_err(|error| failed("cannot start the server", &error))?;
     runtime.block_on(async {
@@ -207,22 +208,19 @@ fn definitions() -> Vec<Tool> {
                 &[],
             ),
         ),
-        Tool::new(
-            RETRIEVE_TOOL,
-            "Gives back an original that a marker line names, byte for byte, or the part of it that matches.",
-            schema(
-                json!({
-                    "hash": {"type": "string", "description": "The hash in the marker line."},
-                    "query": {"type": "string", "description": "Only the parts that match these words."},
-                    "lines": {"type": "string", "description": "Only these lines, such as 10-20."},
-                }),
-                &["hash"],
-            ),
-        ),
+        retrieve_definition(),
         Tool::new(
             STATS_TOOL,
             "Says how many originals are kept and how often they were asked for.",
             schema(json!({}), &[]),
         ),
     ]
+}
+
+/// The definition that models get on every face of the product.
+fn retrieve_definition() -> Tool {
+    let mut definition = retrieve_tool("anthropic").unwrap_or_default();
+    let schema = definition["input_schema"].as_object_mut().map(std::mem::take).unwrap_or_default();
+    let description = definition["description"].as_str().unwrap_or_default().to_owned();
+    Tool::new(RETRIEVE_TOOL, description, schema)
 }
