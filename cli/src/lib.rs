@@ -57,3 +57,8 @@ pub fn run_for_status(arguments: impl IntoIterator<Item = OsString>, extensions:
         }
     }
 }
+
+/// The Rust example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
