@@ -131,8 +131,9 @@ impl VerifyReport {
 ///
 /// Every edited block must have the text that the certificate names, every marker in it and every original of the
 /// certificate must resolve to a text with that hash, and a block with something left out must have a marker. Without
-/// `after` only the originals are checked. The text before is checked when `before` is given; without it, a block counts as confirmed when one of its originals is all of
-/// the text before. Looking originals up for this does not count as retrieving them.
+/// `after` only the originals are checked. The text before is checked when `before` is given; without it, a block counts
+/// as confirmed when one of its originals is all of the text before. Looking originals up for this does not count as
+/// retrieving them.
 ///
 /// # Errors
 /// Only when no check was possible: [`ErrorKind::InvalidInput`] for a certificate of another version. What is wrong is in

@@ -138,6 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn finds_the_most_telling_words_when_the_query_is_not_there_as_it_is() {
+        let log: String = (0..200)
+            .map(|line| match line {
+                70 => "worker 3 lost the lease of shard orders_eu\n".into(),
+                140 => "shard orders_eu moved to worker 9, lease 77\n".into(),
+                _ => format!("worker {} heartbeat ok\n", line % 10),
+            })
+            .collect();
+        let matches = found(&log, "which worker lost its lease of orders_eu?");
+        assert_eq!((matches.by, matches.units[0]), (MatchedBy::Words, 70));
+        assert!(matches.units.len() < 10, "{matches:?}");
+    }
+
+    #[test]
     fn nothing_matches_nothing() {
         assert!(found("a\nb\n", "zebra").units.is_empty());
         assert!(found("", "zebra").units.is_empty());

@@ -6,6 +6,7 @@ mod lines;
 mod log_fold;
 mod opaque;
 mod repeats;
+mod search_results;
 #[cfg(test)]
 mod testing;
 mod whitespace;
@@ -15,6 +16,7 @@ pub use json::JsonTable;
 pub use log_fold::LogFold;
 pub use opaque::Opaque;
 pub use repeats::{Repeat, Repeats, Shown, Sighting};
+pub use search_results::SearchResults;
 pub use whitespace::Whitespace;
 
 use crate::ccr::RETRIEVE_TOOL;
@@ -25,7 +27,7 @@ use crate::transform::Transform;
 /// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
-    vec![Box::new(JsonTable), Box::new(Diff), Box::new(LogFold), Box::new(Opaque), Box::new(Whitespace)]
+    vec![Box::new(JsonTable), Box::new(Diff), Box::new(SearchResults), Box::new(LogFold), Box::new(Opaque), Box::new(Whitespace)]
 }
 
 /// Whether a text holds a marker of ours, so that a transform leaves its own output alone.
