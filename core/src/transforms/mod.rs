@@ -26,5 +26,12 @@ use crate::transform::Transform;
 /// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
-    vec![Box::new(JsonTable), Box::new(Diff), Box::new(SearchResults), Box::new(LogFold), Box::new(Opaque), Box::new(Whitespace)]
+    vec![
+        Box::new(JsonTable),
+        Box::new(Diff),
+        Box::new(SearchResults),
+        Box::new(LogFold),
+        Box::new(Opaque),
+        Box::new(Whitespace),
+    ]
 }

@@ -110,7 +110,8 @@ impl<'d> Columns<'d> {
 
     /// Notes which columns have had the same contents in every row.
     fn compare(&mut self, cells: &[Option<Cursor<'d>>], is_first: bool) {
-        let text = |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
+        let text =
+            |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
         for index in 1..self.list.len() {
             let Some(column) = self.list.get(index).filter(|column| column.shown == Shown::Cells) else { continue };
             let same = if is_first {
@@ -156,7 +157,8 @@ impl<'d> Columns<'d> {
             let shown = || self.list.iter().filter(|column| column.shown == Shown::Cells);
             let total: usize = shown().map(|column| column.bytes / rows + 1).sum();
             let candidates = shown().filter(|column| !column.is_asked && column.bytes > SHORT * rows);
-            let longest = candidates.max_by_key(|column| (column.nested * 2 > column.stats.count, column.bytes, column.index));
+            let longest =
+                candidates.max_by_key(|column| (column.nested * 2 > column.stats.count, column.bytes, column.index));
             let Some(index) = longest.map(|column| column.index).filter(|_| total > room) else { return };
             if let Some(column) = self.list.get_mut(index) {
                 column.shown = Shown::Dropped;
