@@ -157,3 +157,23 @@ impl<'a> Context<'a> {
         self.originals
     }
 }
+
+/// Applies a transform and makes sure that its outcome costs fewer tokens than the part; otherwise the part stays as it
+/// came and nothing is kept for retrieval.
+///
+/// # Errors
+/// The transform's own.
+pub fn apply_checked<'a>(
+    transform: &dyn Transform,
+    part: &Part<'a>,
+    cx: &mut Context<'a>,
+) -> Result<Outcome, TransformError> {
+    let outcome = transform.apply(part, cx)?;
+    match &outcome {
+        Outcome::Lossless(text) | Outcome::Subset(text) if cx.count(text) >= cx.count(part.text) => {
+            cx.originals.clear();
+            Ok(Outcome::Unchanged)
+        }
+        _ => Ok(outcome),
+    }
+}

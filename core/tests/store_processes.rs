@@ -2,6 +2,7 @@
 //!
 //! The tests start this same executable again as the writer: `writer` below does nothing unless the variables are set.
 #![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::borrow::Cow;
 use std::env;

@@ -5,6 +5,7 @@ mod deps;
 mod new_transform;
 mod python;
 mod readme;
+mod savings;
 mod steps;
 mod test;
 mod vectors;
@@ -32,6 +33,12 @@ enum Verb {
         #[arg(long)]
         bless: bool,
     },
+    /// Measures the cases and writes `tests/savings.txt`.
+    Savings {
+        /// Only compares with the committed table.
+        #[arg(long)]
+        check: bool,
+    },
     /// Makes the file, the vectors and the module line of a new transform.
     NewTransform {
         /// Its name in snake_case, such as `line_fold`.
@@ -44,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Test => return test::run(),
         Verb::Deps => deps::run(),
         Verb::Vectors { bless } => vectors::run(bless),
+        Verb::Savings { check } => savings::run(check),
         Verb::NewTransform { name } => new_transform::run(&name),
     };
     match result {

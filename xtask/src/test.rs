@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::steps::Steps;
-use crate::{cargo, deps, python};
+use crate::{cargo, deps, python, savings};
 
 /// Runs every step, cheap ones first.
 pub(crate) fn run() -> ExitCode {
@@ -19,6 +19,8 @@ pub(crate) fn run() -> ExitCode {
     let mut documentation = cargo::command(["doc", "--workspace", "--no-deps", "--locked"]);
     documentation.env("RUSTDOCFLAGS", "--deny warnings");
     steps.command("Rust documentation", documentation);
+    // The table of savings moves in the change that moves it.
+    steps.step("savings table", || savings::run(true));
     python::steps(&mut steps);
     // The README's first command, in the profile that it names.
     steps.command("demo", cargo::command(["run", "--release", "--locked", "--", "demo"]));

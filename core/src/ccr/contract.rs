@@ -76,7 +76,7 @@ fn stores_all_or_nothing<S: Store>(make: &impl Fn(u64, &ManualClock) -> S) {
     let store = make(30_000, &ManualClock::new());
     let (small, large) = (noise(1, 5_000), noise(2, 40_000));
     let error = store.put(&[original(&small), original(&large)]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert_eq!(error.kind(), ErrorKind::StoreFull);
     assert!(error.to_string().contains("store is full"), "{error}");
     assert_eq!(store.peek(Hash::of(&small)).unwrap(), Lookup::NotFound);
     let wrong = Original { hash: Hash::of("other"), ..original(&small) };
@@ -94,7 +94,7 @@ fn removes_what_was_not_shown_for_a_week<S: Store>(make: &impl Fn(u64, &ManualCl
         time.advance(10);
     }
     time.advance(KEEP_SHOWN_S - 100);
-    assert_eq!(store.put(&[original(&texts[3])]).unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(store.put(&[original(&texts[3])]).unwrap_err().kind(), ErrorKind::StoreFull);
     time.advance(TOUCH_AFTER_S + 100);
     store.put(&[original(&texts[3])]).unwrap();
     let found = |index: usize| store.peek(Hash::of(&texts[index])).unwrap();

@@ -6,7 +6,7 @@ use super::{MemoryStore, Store};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The name of the database file in the folder that a caller chooses, such as `~/.headroom`.
-pub const DEFAULT_FILE_NAME: &str = "originals.db";
+pub const DEFAULT_FILE_NAME: &str = "store.db";
 
 /// The bound of a store that `open_store` makes in memory: 256 MiB.
 ///

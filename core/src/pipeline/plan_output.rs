@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::engine::Engine;
 use super::plan::Plan;
 use super::report::BlockReport;
-use crate::ccr::{Certificate, CertifiedBlock, Hash, Original};
+use crate::ccr::{Certificate, EditKind, Hash, Original};
 use crate::conversation::Edit;
 use crate::detect::ContentKind;
 use crate::options::Mode;
@@ -107,18 +107,14 @@ impl Plan {
 
     /// Proof of what was replaced.
     pub(super) fn certificate(&self) -> Certificate {
-        let decided = self
-            .blocks
-            .iter()
-            .zip(&self.conversation.blocks)
-            .filter_map(|(planned, block)| Some((planned, block, planned.decision.as_deref()?)));
-        Certificate::new(decided.map(|(planned, block, decision)| CertifiedBlock {
-            path: block.path.to_string(),
-            transform: decision.transform.to_owned(),
-            lossless: decision.lossless,
-            before: planned.digest.map(|digest| digest.to_hex().to_string()).unwrap_or_default(),
-            after: blake3::hash(decision.text.as_bytes()).to_hex().to_string(),
-            hashes: decision.originals.iter().map(|original| original.hash).collect(),
-        }))
+        let mut certificate = Certificate::default();
+        for (planned, block) in self.blocks.iter().zip(&self.conversation.blocks) {
+            let Some(decision) = planned.decision.as_deref() else { continue };
+            let kind = if decision.lossless { EditKind::Lossless } else { EditKind::Subset };
+            let originals: Vec<Hash> = decision.originals.iter().map(|original| original.hash).collect();
+            let path = block.path.to_string();
+            certificate.add(&path, decision.transform, kind, &block.text, &decision.text, &originals);
+        }
+        certificate
     }
 }

@@ -6,6 +6,7 @@ mod lines;
 mod log_fold;
 mod opaque;
 mod repeats;
+mod search_results;
 #[cfg(test)]
 mod testing;
 mod whitespace;
@@ -15,9 +16,9 @@ pub use json::JsonTable;
 pub use log_fold::LogFold;
 pub use opaque::Opaque;
 pub use repeats::{Repeat, Repeats, Shown, Sighting};
+pub use search_results::SearchResults;
 pub use whitespace::Whitespace;
 
-use crate::ccr::RETRIEVE_TOOL;
 use crate::transform::Transform;
 
 /// Every transform, in the order that decides between equally sure ones.
@@ -25,11 +26,12 @@ use crate::transform::Transform;
 /// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
-    vec![Box::new(JsonTable), Box::new(Diff), Box::new(LogFold), Box::new(Opaque), Box::new(Whitespace)]
-}
-
-/// Whether a text holds a marker of ours, so that a transform leaves its own output alone.
-fn holds_marker(text: &str) -> bool {
-    memchr::memmem::find_iter(text.as_bytes(), RETRIEVE_TOOL)
-        .any(|at| text.as_bytes()[at + RETRIEVE_TOOL.len()..].starts_with(b" hash="))
+    vec![
+        Box::new(JsonTable),
+        Box::new(Diff),
+        Box::new(SearchResults),
+        Box::new(LogFold),
+        Box::new(Opaque),
+        Box::new(Whitespace),
+    ]
 }

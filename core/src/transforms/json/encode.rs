@@ -34,18 +34,14 @@ pub(super) fn encode(root: Cursor<'_>, limit: usize) -> Option<String> {
     within.then_some(out)
 }
 
-fn write_value(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
+pub(super) fn write_value(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
     let raw = value.raw();
     if raw.len() >= SMALL && matches!(value.kind(), Kind::Array | Kind::Object) {
         let start = out.len();
         // A table that is larger than JSON is not written to its end.
         let room = limit.min(start + raw.len());
-        if let Some(table) = Table::of(value) {
-            if write_table(&table, room, out) {
-                return true;
-            }
-        } else if is_list_of_lists(value) {
-            if write_lists(value, room, out) {
+        if let Some(table) = Table::of(value).or_else(|| Table::of_lists(value)) {
+            if if table.is_of_lists() { write_lists(value, room, out) } else { write_table(&table, room, out) } {
                 return true;
             }
         } else {
@@ -81,7 +77,7 @@ fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
 }
 
 /// What is true of a column in all rows.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Traits<'d> {
     first: Option<&'d str>,
     varies: bool,
@@ -192,7 +188,7 @@ pub(super) fn write_key(row: &Row<'_>, out: &mut String) {
     }
 }
 
-pub(super) fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut String) {
+fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut String) {
     for (index, key) in column.path.iter().enumerate() {
         if index > 0 {
             out.push('.');
@@ -202,14 +198,21 @@ pub(super) fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize
     if let Some(value) = traits.constant(rows) {
         out.push('=');
         out.push_str(value);
-    } else if traits.is_text() {
+    } else {
+        write_kind(column, traits, out);
+    }
+}
+
+/// What the cells of a column are.
+pub(super) fn write_kind(column: &Column<'_>, traits: &Traits<'_>, out: &mut String) {
+    if traits.is_text() {
         out.push_str(":str");
     } else {
         write_form(&column.form, out);
     }
 }
 
-fn write_form(form: &Form<'_>, out: &mut String) {
+pub(super) fn write_form(form: &Form<'_>, out: &mut String) {
     let (sign, parts) = match form {
         Form::Plain => return,
         Form::Tuple(parts) => ("{", parts),
@@ -234,7 +237,7 @@ pub(super) fn write_cell(form: &Form<'_>, value: Cursor<'_>, is_text: bool, out:
 }
 
 /// A value as JSON, with tuples where the form has them and the value fits.
-fn write_nested(form: &Form<'_>, value: Cursor<'_>, out: &mut String) {
+pub(super) fn write_nested(form: &Form<'_>, value: Cursor<'_>, out: &mut String) {
     match (form, value.kind()) {
         (Form::Tuple(parts), Kind::Object) => write_tuple(parts, value, out),
         (Form::Tuples(parts), Kind::Array) => {
@@ -255,7 +258,7 @@ fn write_nested(form: &Form<'_>, value: Cursor<'_>, out: &mut String) {
     }
 }
 
-fn write_tuple(parts: &[(&str, Form<'_>)], object: Cursor<'_>, out: &mut String) {
+pub(super) fn write_tuple(parts: &[(&str, Form<'_>)], object: Cursor<'_>, out: &mut String) {
     let start = out.len();
     let mut members = object.members().peekable();
     for (index, (name, form)) in parts.iter().enumerate() {
@@ -270,16 +273,6 @@ fn write_tuple(parts: &[(&str, Form<'_>)], object: Cursor<'_>, out: &mut String)
         out.truncate(start);
         out.push_str(object.raw());
     }
-}
-
-fn is_list_of_lists(value: Cursor<'_>) -> bool {
-    value.kind() == Kind::Array
-        && value.len() > 2
-        && value.items().all(|item| {
-            item.kind() == Kind::Array
-                && !item.is_empty()
-                && item.items().all(|item| !matches!(item.kind(), Kind::Array | Kind::Object))
-        })
 }
 
 fn write_lists(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {

@@ -1,18 +1,28 @@
 //! JSON as tables.
 
 mod cell;
+mod clip;
+mod columns;
 mod decode;
 mod encode;
 mod frame;
+mod marks;
+mod select;
 mod spelling;
+mod stats;
+mod subset;
+mod survey;
 mod table;
 
 use crate::detect::ContentKind;
 use crate::json::{Document, Kind};
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
+use clip::Clip;
 use frame::Frame;
 use spelling::{Minified, Spelling};
+use subset::Writer;
+use survey::Survey;
 
 /// Deeper JSON is left alone.
 const MAX_DEPTH: usize = 64;
@@ -60,7 +70,11 @@ impl Transform for JsonTable {
         {
             return Ok(Outcome::Lossless(encoded));
         }
-        Ok(Outcome::Unchanged)
+        if cx.lossless_only() {
+            return Ok(Outcome::Unchanged);
+        }
+        let subset = subset(&frame, &document, part.text, room, cx);
+        Ok(if subset.len() < part.text.len() { Outcome::Subset(subset) } else { Outcome::Unchanged })
     }
 
     fn decode(&self, encoded: &str) -> Option<String> {
@@ -90,6 +104,33 @@ fn lossless(frame: &Frame<'_>, spelling: &Spelling, document: &Document<'_>, roo
         out.push_str(frame.after);
     }
     Some(out)
+}
+
+fn subset<'a>(
+    frame: &Frame<'_>,
+    document: &Document<'_>,
+    original: &'a str,
+    room: usize,
+    cx: &mut Context<'a>,
+) -> String {
+    let survey = Survey::of(document.source(), document.root(), cx.question());
+    let mut out = String::from(frame.before);
+    out.push_str(HEADER);
+    out.push_str(" part; … stands for what is left out\n");
+    let mut writer =
+        Writer { cx, original, clip: Clip { survey: &survey, left_out: 0, is_generous: true }, is_marked: false };
+    writer.write(document.root(), room, &mut out);
+    if !writer.is_marked {
+        let total = survey.count(document.root().span());
+        let shown = total.saturating_sub(writer.clip.left_out);
+        out.push('\n');
+        out.push_str(&writer.cx.marker(original, shown, total, "values"));
+    }
+    if !frame.after.is_empty() {
+        out.push('\n');
+        out.push_str(frame.after);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ const MAX_COLUMNS: usize = 160;
 /// Nested objects of more keys than this stay JSON in a cell: nobody counts the places of a longer tuple.
 const MAX_TUPLE: usize = 8;
 
+/// Tuples hold tuples this deep.
+const TUPLE_DEPTH: usize = 3;
+
 /// One key that rows have.
 #[derive(Debug)]
 pub(super) struct Field<'d> {
@@ -95,14 +98,14 @@ pub(super) enum Form<'d> {
 }
 
 impl<'d> Form<'d> {
-    fn of(field: &Field<'d>) -> Self {
+    fn of(field: &Field<'d>, depth: usize) -> Self {
         let inner = &field.inner;
         let is_short = (1..=MAX_TUPLE).contains(&inner.list.len()) && !inner.overflow;
         // Keys must come often enough to pay for the header, and be there often enough not to leave holes.
-        if !is_short || inner.objects < 2 || inner.members * 2 < inner.objects * inner.list.len() {
+        if depth == 0 || !is_short || inner.objects < 2 || inner.members * 2 < inner.objects * inner.list.len() {
             return Self::Plain;
         }
-        let parts = || inner.list.iter().map(|field| (field.key, Self::of(field))).collect();
+        let parts = || inner.list.iter().map(|field| (field.key, Self::of(field, depth - 1))).collect();
         match (field.objects, field.lists) {
             (1.., 0) => Self::Tuple(parts()),
             (0, 1..) => Self::Tuples(parts()),
@@ -196,9 +199,32 @@ impl<'d> Table<'d> {
         Rows::of(self.source)
     }
 
+    /// The columns of a list of lists of scalars, by their places.
+    pub(super) fn of_lists(source: Cursor<'d>) -> Option<Self> {
+        let is_row = |item: &Cursor<'d>| {
+            let is_scalar = |cell: Cursor<'d>| !matches!(cell.kind(), Kind::Array | Kind::Object);
+            item.kind() == Kind::Array && !item.is_empty() && item.items().all(is_scalar)
+        };
+        if source.kind() != Kind::Array || source.len() < 3 || !source.items().all(|item| is_row(&item)) {
+            return None;
+        }
+        let width = source.items().map(|item| item.len()).max().filter(|width| *width <= MAX_COLUMNS)?;
+        let columns = (0..width).map(|_| Column { path: Vec::new(), form: Form::Plain }).collect();
+        Some(Self { columns, slots: Vec::new(), source })
+    }
+
+    /// Whether the rows are lists.
+    pub(super) fn is_of_lists(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Puts the values of a row in `cells`, one a column. `false` when the row does not have the shape of the table.
     pub(super) fn cells(&self, row: Cursor<'d>, cells: &mut Vec<Option<Cursor<'d>>>) -> bool {
         cells.clear();
+        if self.is_of_lists() {
+            cells.extend(row.items().map(Some));
+            return true;
+        }
         cells.resize(self.columns.len(), None);
         row.kind() == Kind::Object && !row.is_empty() && gather(&self.slots, row, cells)
     }
@@ -222,7 +248,7 @@ fn slots<'d>(
         let slot = if is_group {
             Slot::Group(self::slots(inner, rows, path, columns))
         } else {
-            columns.push(Column { path: path.clone(), form: Form::of(field) });
+            columns.push(Column { path: path.clone(), form: Form::of(field, TUPLE_DEPTH) });
             Slot::Column(columns.len() - 1)
         };
         slots.push((field.key, slot));

@@ -1,7 +1,7 @@
 //! Whether a text is a log, the output of a build or of a test run.
 
 use super::mask::template_hash;
-use super::notable::mark;
+use super::notable::{Marks, mark};
 use super::survey::HashedMap;
 use crate::conversation::ToolCall;
 use crate::transforms::lines::Lines;
@@ -16,8 +16,7 @@ const MIN_LINES: usize = 8;
 /// # Sources
 /// All shares and confidences are chosen by hand.
 pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
-    let start = text.trim_start();
-    if start.starts_with("{\"") || start.starts_with("[{") || start.starts_with("<") && start.contains("</") {
+    if is_data(text.trim_start()) {
         return 0.0;
     }
     let sample = sample(text);
@@ -42,7 +41,12 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
     if stamped > 0.5 || (stamped > 0.2 && (leveled > 0.2 || called)) {
         return 0.9;
     }
-    if filled.iter().any(|line| is_runner(line)) {
+    let headed = filled.iter().filter(|line| line.starts_with("```") || is_heading(line)).count();
+    if headed >= 2 && share(headed) > 0.01 {
+        return 0.0;
+    }
+    let runner = filled.iter().filter(|line| is_runner(line)).count();
+    if runner > 0 && (called || runner > 2 || share(runner) > 0.02) {
         return 0.85;
     }
     let mut templates: HashedMap<()> = HashedMap::default();
@@ -50,16 +54,57 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
         templates.insert(template_hash(line, true), ());
     }
     let repeated = 1.0 - share(templates.len());
-    let marked =
-        share(mark(&sample, &lines).iter().filter(|marks| **marks != super::notable::Marks::default()).count());
+    let marked = share(mark(&sample, &lines).iter().filter(|marks| **marks != Marks::default()).count());
+    let indented = share(filled.iter().filter(|line| line.starts_with(['\t', ' '])).count());
+    let numbered = share(filled.iter().filter(|line| is_numbered(line)).count());
     match (leveled > 0.3, called) {
         (true, _) => 0.7,
         (_, true) if repeated > 0.2 || marked > 0.05 => 0.7,
         (_, true) => 0.5,
+        _ if indented > 0.35 || numbered > 0.5 || is_table(&filled) => 0.0,
         _ if marked > 0.3 => 0.5,
         _ if repeated > 0.6 => 0.3,
         _ => 0.0,
     }
+}
+
+/// Whether a text is JSON or markup.
+fn is_data(start: &str) -> bool {
+    let array = start.strip_prefix('[').is_some_and(|rest| {
+        let inner = rest.trim_start();
+        inner.starts_with(['{', '[', '"']) || rest.starts_with(['\n', '\r'])
+    });
+    array || start.starts_with('{') || (start.starts_with('<') && !start.starts_with("<frozen") && is_markup(start))
+}
+
+/// `<!doctype`, `<?xml`, `<html>`: not the angle brackets that some tools put around their output.
+fn is_markup(start: &str) -> bool {
+    let head = &start.as_bytes()[..start.len().min(9)];
+    ["<!doctype", "<?xml", "<html", "<svg", "<div", "<body"]
+        .iter()
+        .any(|tag| head.len() >= tag.len() && head[..tag.len()].eq_ignore_ascii_case(tag.as_bytes()))
+}
+
+/// `## Title`: a heading of Markdown.
+fn is_heading(line: &str) -> bool {
+    let text = line.trim_start_matches('#');
+    (1..=6).contains(&(line.len() - text.len())) && text.starts_with(' ')
+}
+
+/// `12: code`, `12<tab>code`: a line of a numbered listing.
+fn is_numbered(line: &str) -> bool {
+    let text = line.trim_start();
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < text.len() && rest.starts_with([':', '\t', '|', '-'])
+}
+
+/// Whether nearly all lines have the same number of the same separator.
+fn is_table(filled: &[&str]) -> bool {
+    [b',', b'\t', b';', b'|'].iter().any(|separator| {
+        let count = |line: &&str| memchr::memchr_iter(*separator, line.as_bytes()).count();
+        let usual = filled.get(1).map_or(0, count);
+        usual >= 2 && filled.iter().filter(|line| count(line) == usual).count() * 10 >= filled.len() * 8
+    })
 }
 
 /// Whole lines from the start and from the middle.
@@ -208,10 +253,15 @@ fn is_log_call(tool: &ToolCall) -> bool {
         "test.sh",
         "build.sh",
     ];
-    const NAMES: [&str; 6] = ["log", "test", "build", "console", "journal", "compile"];
-    let name = tool.name.to_ascii_lowercase();
+    const NAMES: [&str; 10] =
+        ["log", "logs", "test", "tests", "build", "console", "journal", "compile", "dmesg", "make"];
+    let named = tool.name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        // `run_tests`, `runTests`: the last word of a name in capitals counts as well.
+        let last = word.rfind(|c: char| c.is_ascii_uppercase()).map_or(word, |at| &word[at..]);
+        NAMES.iter().any(|name| word.eq_ignore_ascii_case(name) || last.eq_ignore_ascii_case(name))
+    });
     let arguments = tool.arguments.get(..2000).unwrap_or(&tool.arguments);
-    NAMES.iter().any(|part| name.contains(part)) || PARTS.iter().any(|part| arguments.contains(part))
+    named || PARTS.iter().any(|part| arguments.contains(part))
 }
 
 #[cfg(test)]

@@ -1,0 +1,224 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use headroom_core::options::Mode;
+
+use crate::screen::Color;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Makes what a language model reads smaller, and keeps every original retrievable.
+#[derive(Debug, Parser)]
+#[command(name = "headroom", version, styles = STYLES, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(crate) color: Color,
+    /// The file that keeps originals [default: HEADROOM_STORE, else ~/.headroom/store.db].
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) store: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compress a recorded conversation and show what was kept and what was left out.
+    ///
+    /// Needs no network, no key and no file. Originals go to the store.
+    Demo,
+    /// Compress a conversation from a file or a pipe.
+    Compress(Compress),
+    /// Give back an original, byte for byte, or the part of it that matches.
+    Retrieve(Retrieve),
+    /// Check a certificate, and a compressed body against it.
+    ///
+    /// Originals are looked up in the store and compared with what the certificate says about them.
+    Verify(Verify),
+    /// Look after the store of originals.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Show how much the store holds and how often it was asked.
+    Stats {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve MCP clients over standard input and output.
+    ///
+    /// Tools: headroom_compress, headroom_retrieve, headroom_stats.
+    Mcp,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headroom compress request.json > smaller.json
+  headroom compress request.json --diff
+  kubectl get pods -o json | headroom compress --text --query 'which pod failed?'")]
+pub(crate) struct Compress {
+    /// A list of messages or a whole request body of OpenAI (Chat Completions or Responses), Anthropic or Gemini;
+    /// standard input for none and for `-`.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// Print the whole result as JSON: messages, tokens, transforms, hashes, report and certificate.
+    #[arg(long, conflicts_with = "diff")]
+    pub(crate) json: bool,
+    /// Print what went (-), what came (+) and what stayed; `full` shows every line.
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "short", require_equals = true)]
+    pub(crate) diff: Option<Detail>,
+    /// Tokens that the request may cost at most.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) budget: Option<u64>,
+    /// How far to go.
+    #[arg(long, default_value = "balanced")]
+    pub(crate) mode: ModeName,
+    /// The model that counts the tokens [default: the one in the body, else claude-sonnet-4-5-20250929].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Leave results of these tools alone (a glob; repeat it for more).
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) exclude_tool: Vec<String>,
+    /// Take the input as one tool output, whatever it holds, instead of a conversation.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// With --text: what is to be found out from it.
+    #[arg(long, value_name = "QUESTION", requires = "text")]
+    pub(crate) query: Option<String>,
+    /// Write the certificate of what was replaced to a file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Say nothing on standard error.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// How much of a difference to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Detail {
+    /// Long runs of lines are cut to their ends.
+    Short,
+    /// Every line.
+    Full,
+}
+
+/// How far compression goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeName {
+    /// Only re-encodings that can be inverted; nothing is left out.
+    Lossless,
+    /// Lossless first, then a verbatim subset.
+    Balanced,
+    /// As balanced, with about half of the size.
+    Aggressive,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Lossless => Self::Lossless,
+            ModeName::Balanced => Self::Balanced,
+            ModeName::Aggressive => Self::Aggressive,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retrieve {
+    /// The hash in a marker: 24 hex digits.
+    pub(crate) hash: String,
+    /// Only the lines that match; put exact phrases in double quotes.
+    #[arg(long)]
+    pub(crate) query: Option<String>,
+    /// Only these lines, such as 10-20 or -50 (the last 50).
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) lines: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The certificate that `compress --certificate` wrote.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) certificate: PathBuf,
+    /// The compressed body that it speaks of; `-` is standard input. Without it only originals are checked.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) body: Option<PathBuf>,
+    /// The body as it was before.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) before: Option<PathBuf>,
+    /// The bodies are what `compress --text` read and wrote.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// List originals, newest first.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove originals; markers that name them then answer `expired`.
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Purge {
+        /// Those that no request has shown for this long: 90s, 30m, 12h or 7d.
+        #[arg(long, value_name = "AGE", group = "which", value_parser = seconds)]
+        older_than: Option<u64>,
+        /// All of them.
+        #[arg(long, group = "which")]
+        all: bool,
+    },
+}
+
+/// Seconds of an age such as `7d`.
+fn seconds(age: &str) -> Result<u64, String> {
+    let expected = || format!("expected a number and s, m, h or d, such as 7d, found {age:?}");
+    let unit = age.chars().next_back().ok_or_else(expected)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(expected()),
+    };
+    let count: u64 = age.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| expected())?;
+    count.checked_mul(factor).filter(|&age| age > 0).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ages_have_a_unit_and_are_not_zero() {
+        assert_eq!(seconds("7d"), Ok(604_800));
+        assert_eq!(seconds("90s"), Ok(90));
+        for wrong in ["", "7", "d", "0d", "7dd", "-1d", "7 d", "99999999999999999999d", "999999999999999999d", "7é"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

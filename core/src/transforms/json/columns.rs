@@ -1,0 +1,249 @@
+//! Which columns of a table a sample of its rows shows, and what is computed of each.
+
+use std::fmt::Write as _;
+
+use crate::json::{Cursor, Kind};
+
+use super::encode::{self, Traits, content};
+use super::stats::{Stats, short};
+use super::survey::Survey;
+use super::table::{Form, Table};
+
+/// A value that nine of ten rows have is stated once, and its exceptions in their rows.
+const MOSTLY: usize = 9;
+
+/// Tables of fewer rows state no usual values, and nothing is computed of them.
+const MIN_ROWS: usize = 10;
+
+/// Columns that are shorter on average than this are never left out for want of room. In bytes.
+const SHORT: usize = 32;
+
+/// Where a column is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Shown<'d> {
+    /// In the rows.
+    Cells,
+    /// In the header: all rows have the value.
+    Constant,
+    /// In the header, and in the rows that differ; empty for "not there".
+    Mostly(&'d str),
+    /// As the column of that place, apart from quotes.
+    Same(usize),
+    /// Nowhere: addresses and hashes that nobody asked for, or what there is no room for.
+    Dropped,
+}
+
+/// A column of a sample.
+#[derive(Debug)]
+pub(super) struct SampleColumn<'d> {
+    pub(super) name: String,
+    pub(super) shown: Shown<'d>,
+    pub(super) is_text: bool,
+    is_asked: bool,
+    /// Bytes of its cells, long ones as much as is shown of them.
+    bytes: usize,
+    nested: usize,
+    stats: Stats<'d>,
+    index: usize,
+    /// The column that has had the same contents so far.
+    same: Option<usize>,
+}
+
+impl<'d> SampleColumn<'d> {
+    pub(super) fn form<'t>(&self, table: &'t Table<'d>) -> &'t Form<'d> {
+        table.columns.get(self.index).map_or(&Form::Plain, |column| &column.form)
+    }
+
+    fn observe(&mut self, value: Cursor<'d>, room: usize) {
+        let raw = value.raw();
+        self.bytes += raw.len().min(room);
+        self.nested += usize::from(matches!(value.kind(), Kind::Array | Kind::Object));
+        self.stats.observe(raw, 0);
+    }
+}
+
+/// The columns of a table, one for each of its own.
+#[derive(Debug)]
+pub(super) struct Columns<'d> {
+    pub(super) list: Vec<SampleColumn<'d>>,
+    traits: Vec<Traits<'d>>,
+    shaped: usize,
+}
+
+impl<'d> Columns<'d> {
+    /// Looks at all rows; `cell_room` is how many bytes of a long cell are shown.
+    pub(super) fn of(table: &Table<'d>, survey: &Survey<'d>, cell_room: usize) -> Self {
+        let (traits, shaped) = encode::traits(table);
+        let names = header_names(table).into_iter().zip(&traits).enumerate();
+        let list = names.map(|(index, (name, traits))| SampleColumn {
+            name,
+            shown: if traits.constant(shaped).is_some() { Shown::Constant } else { Shown::Cells },
+            is_text: traits.is_text(),
+            is_asked: false,
+            bytes: 0,
+            nested: 0,
+            stats: Stats::default(),
+            index,
+            same: None,
+        });
+        let mut columns = Self { list: list.collect(), traits, shaped };
+        let mut cells = Vec::new();
+        let mut is_first = true;
+        for row in table.rows() {
+            if !table.cells(row.value, &mut cells) {
+                continue;
+            }
+            for (column, cell) in columns.list.iter_mut().zip(&cells) {
+                if let (Some(value), Shown::Cells) = (cell, &column.shown) {
+                    if column.stats.count == 0 {
+                        column.is_asked = survey.path_at(value.span().start).is_some_and(|path| path.is_asked);
+                    }
+                    column.observe(*value, cell_room);
+                }
+            }
+            columns.compare(&cells, is_first);
+            is_first = false;
+        }
+        columns.decide();
+        columns
+    }
+
+    /// Notes which columns have had the same contents in every row.
+    fn compare(&mut self, cells: &[Option<Cursor<'d>>], is_first: bool) {
+        let text =
+            |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
+        for index in 1..self.list.len() {
+            let Some(column) = self.list.get(index).filter(|column| column.shown == Shown::Cells) else { continue };
+            let same = if is_first {
+                // Short contents are the same by accident.
+                let is_telling = text(index).is_some_and(|text| text.len() > 3);
+                (0..index).find(|other| is_telling && text(*other) == text(index) && self.list[*other].same.is_none())
+            } else {
+                column.same.filter(|other| text(*other) == text(index))
+            };
+            self.list[index].same = same.filter(|other| self.list[*other].shown == Shown::Cells);
+        }
+    }
+
+    fn decide(&mut self) {
+        let rows = self.shaped;
+        for column in &mut self.list {
+            if column.shown != Shown::Cells {
+                continue;
+            }
+            let stats = &column.stats;
+            let missing = rows - stats.count.min(rows);
+            if let Some(other) = column.same {
+                column.shown = Shown::Same(other);
+            } else if stats.is_opaque() && !column.is_asked {
+                column.shown = Shown::Dropped;
+            } else if rows >= MIN_ROWS && missing * 10 >= rows * MOSTLY {
+                column.shown = Shown::Mostly("");
+            } else if rows >= MIN_ROWS
+                && missing == 0
+                && let Some((raw, seen)) = stats.most_frequent().first()
+                && seen.count as usize * 10 >= rows * MOSTLY
+            {
+                column.shown = Shown::Mostly(raw);
+            }
+        }
+    }
+
+    /// Leaves out columns until a row takes no more than `room` bytes: nested values first, then long texts, the longest
+    /// first, and neither what the question names nor what is short.
+    pub(super) fn fit(&mut self, room: usize) {
+        let rows = self.shaped.max(1);
+        loop {
+            let shown = || self.list.iter().filter(|column| column.shown == Shown::Cells);
+            let total: usize = shown().map(|column| column.bytes / rows + 1).sum();
+            let candidates = shown().filter(|column| !column.is_asked && column.bytes > SHORT * rows);
+            let longest =
+                candidates.max_by_key(|column| (column.nested * 2 > column.stats.count, column.bytes, column.index));
+            let Some(index) = longest.map(|column| column.index).filter(|_| total > room) else { return };
+            if let Some(column) = self.list.get_mut(index) {
+                column.shown = Shown::Dropped;
+            }
+        }
+    }
+
+    /// Whether something of a column is in no row.
+    pub(super) fn leaves_out(&self) -> bool {
+        self.list.iter().any(|column| column.shown == Shown::Dropped)
+    }
+
+    pub(super) fn write_header(&self, table: &Table<'d>, out: &mut String) {
+        let mut separator = "";
+        for ((column, of_table), traits) in self.list.iter().zip(&table.columns).zip(&self.traits) {
+            match &column.shown {
+                Shown::Constant => {
+                    let value = short(traits.constant(self.shaped).unwrap_or(""), 160);
+                    let _ = write!(out, "{separator}{}={value}", column.name);
+                }
+                Shown::Cells => {
+                    out.push_str(separator);
+                    out.push_str(&column.name);
+                    encode::write_kind(of_table, traits, out);
+                }
+                Shown::Same(other) => {
+                    let name = self.list.get(*other).map_or("", |column| &column.name);
+                    let _ = write!(out, "{separator}{}=({name})", column.name);
+                }
+                Shown::Mostly(_) | Shown::Dropped => continue,
+            }
+            separator = "\t";
+        }
+        let mut before = "\tunless a row says otherwise: ";
+        for column in &self.list {
+            if let Shown::Mostly(value) = column.shown {
+                let value = if value.is_empty() { " missing".into() } else { format!("={}", short(value, 80)) };
+                let _ = write!(out, "{before}{}{value}", column.name);
+                before = ", ";
+            }
+        }
+    }
+
+    /// Writes what is computed of all rows, and which columns no row shows.
+    pub(super) fn write_summary(&self, is_sample: bool, out: &mut String) {
+        let mut before = format!("computed over all {}: ", self.shaped);
+        for column in self.list.iter().filter(|_| is_sample && self.shaped >= MIN_ROWS) {
+            let is_shown = matches!(column.shown, Shown::Cells | Shown::Mostly(_));
+            if is_shown && column.nested * 2 <= column.stats.count && column.stats.count > 0 {
+                let _ = write!(out, "{before}{}", column.name);
+                column.stats.describe(out);
+                before = "; ".into();
+            }
+        }
+        if before == "; " {
+            out.push('\n');
+        }
+        let mut before = "columns not shown: ";
+        for column in self.list.iter().filter(|column| column.shown == Shown::Dropped) {
+            let over = if column.stats.has_more { "over " } else { "" };
+            let _ = write!(out, "{before}{} ({over}{} distinct)", column.name, column.stats.seen.len());
+            before = ", ";
+        }
+        if self.leaves_out() {
+            out.push('\n');
+        }
+    }
+}
+
+/// The dotted names of the columns; of lists the strings of a first row that names them, or their places.
+fn header_names(table: &Table<'_>) -> Vec<String> {
+    if table.is_of_lists() {
+        let first = table.source.items().next();
+        let names: Vec<_> = first.into_iter().flat_map(|row| row.items()).collect();
+        let are_names = names.iter().all(|name| name.kind() == Kind::String && name.raw().len() <= 40);
+        let name = |at: usize| names.get(at).filter(|_| are_names).and_then(|name| content(name.raw()));
+        return (0..table.columns.len()).map(|at| name(at).map_or_else(|| format!("[{at}]"), str::to_owned)).collect();
+    }
+    let name = |path: &[&str]| {
+        let mut name = String::new();
+        for (index, key) in path.iter().enumerate() {
+            name.push_str(if index > 0 { "." } else { "" });
+            super::cell::write_key(key, &mut name);
+        }
+        name
+    };
+    table.columns.iter().map(|column| name(&column.path)).collect()
+}

@@ -1,0 +1,353 @@
+//! Which values of a document are remarkable.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::relevance::Match;
+
+use super::stats::{self, magnitude};
+use super::survey::{Leaf, Path, Weight};
+
+/// Words that name a failure.
+///
+/// # Sources
+/// Chosen by hand.
+static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)error|fail|exception|critical|fatal|denied|time(?:d )?out|panic|refused|unhealthy|crash|killed|back-?off|insufficient|unable|not found|no such|invalid|unauthori[sz]ed|forbidden",
+    )
+    .expect("a constant pattern that a test compiles")
+});
+
+/// Longer strings are prose, in which such a word says little. In bytes.
+const SHORT: usize = 400;
+
+/// Columns of fewer values are no columns.
+const MIN_COLUMN: usize = 8;
+
+/// Of a rare value this many are shown.
+const MAX_EQUAL: usize = 5;
+
+/// A key that the question names is shown with all its values when it has no more than this.
+const MAX_NAMED: usize = 12;
+
+/// The part of a scalar that the question is compared with: the content of a string, up to 2 KB of it.
+pub(super) fn unit(raw: &str) -> &str {
+    let content = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
+    content.get(..content.floor_char_boundary(2048)).unwrap_or(content)
+}
+
+/// References are followed from no more records than this: from more they lead everywhere.
+const MAX_REFERRING: usize = 60;
+
+/// Collects the remarkable leaves.
+pub(super) struct Marks<'s> {
+    text: &'s str,
+    leaves: &'s [Leaf],
+    matches: &'s [Match],
+    weights: Vec<Option<Weight>>,
+    /// Records that answer the question at least half as well as the best one.
+    matching: Vec<bool>,
+}
+
+impl<'s> Marks<'s> {
+    pub(super) fn new(text: &'s str, leaves: &'s [Leaf], matches: &'s [Match], records: usize) -> Self {
+        let mut scores = vec![0.0f32; records];
+        for (leaf, found) in leaves.iter().zip(matches) {
+            if let Some(score) = scores.get_mut(leaf.record as usize) {
+                *score += found.score;
+            }
+        }
+        let best = scores.iter().copied().fold(0.0, f32::max);
+        let matching = scores.into_iter().map(|score| score > 0.0 && score * 2.0 >= best).collect();
+        Self { text, leaves, matches, weights: vec![None; leaves.len()], matching }
+    }
+
+    fn raw(&self, index: u32) -> &'s str {
+        self.leaves.get(index as usize).map_or("", |leaf| &self.text[leaf.span()])
+    }
+
+    fn mark(&mut self, index: u32, weight: Weight) {
+        if let Some(slot) = self.weights.get_mut(index as usize) {
+            *slot = (*slot).max(Some(weight));
+        }
+    }
+
+    /// Marks what the question names: what holds a specific term that few values hold, and the values that answer best.
+    pub(super) fn matches(&mut self) {
+        // What is strong is shown anyway; its words would make all others look faint.
+        let faint = self.matches.iter().filter(|found| !found.strong);
+        let best = faint.map(|found| found.score).fold(0.0, f32::max);
+        let mut good: Vec<(f32, usize)> = Vec::new();
+        for (index, (found, leaf)) in self.matches.iter().zip(self.leaves).enumerate() {
+            if found.strong {
+                self.weights[index] = Some(Weight::Must);
+            } else if found.score > 0.0 && found.score * 2.0 >= best && !stats::is_dull(unit(&self.text[leaf.span()])) {
+                good.push((found.score, index));
+            }
+        }
+        // What many values have selects none of them.
+        let limit = (self.leaves.len() / 400).max(2 * MAX_NAMED);
+        if good.len() > limit {
+            good.retain(|(score, _)| *score >= best * 0.8);
+        }
+        for (_, index) in good.iter().filter(|_| good.len() <= limit) {
+            self.weights[*index] = Some(Weight::Must);
+        }
+    }
+
+    /// Marks short strings that name a failure: all of them when they are few, else the first of each wording.
+    pub(super) fn errors(&mut self) {
+        let mut found = Vec::new();
+        for hit in FAILURE.find_iter(self.text) {
+            let index = self.leaves.partition_point(|leaf| (leaf.end as usize) <= hit.start());
+            let Some(leaf) = self.leaves.get(index).filter(|leaf| (leaf.start as usize) < hit.start()) else {
+                continue;
+            };
+            let raw = &self.text[leaf.span()];
+            if raw.len() <= SHORT && !stats::is_opaque(unit(raw)) && found.last() != Some(&index) {
+                found.push(index);
+            }
+        }
+        let all = found.len() <= (self.leaves.len() / 200).max(10);
+        let mut wordings = HashSet::new();
+        for index in found {
+            let Ok(index) = u32::try_from(index) else { continue };
+            if wordings.insert(wording(self.raw(index))) || all {
+                self.mark(index, Weight::Must);
+            }
+        }
+    }
+
+    /// Marks what is remarkable within a column: ends of the range, outliers, rare values.
+    pub(super) fn column(&mut self, path: &Path<'_>, indexes: &[u32], asks_extreme: bool) {
+        let stats = &path.stats;
+        if path.is_asked && stats.count <= MAX_NAMED {
+            for index in indexes {
+                if !stats::is_dull(unit(self.raw(*index))) {
+                    self.mark(*index, Weight::Must);
+                }
+            }
+        }
+        if !path.is_column || stats.count < MIN_COLUMN {
+            return;
+        }
+        if path.key.to_ascii_lowercase().contains("status") && stats.numbers > 0 {
+            self.status_codes(indexes);
+        }
+        if stats.is_category() {
+            self.rare_values(path, indexes);
+        } else if stats.strings * 2 > stats.count {
+            self.rare_wordings(indexes);
+        }
+        let mut measured: Vec<(f64, u32)> = Vec::new();
+        if stats.min.is_some() {
+            measured.extend(indexes.iter().filter_map(|index| Some((magnitude(self.raw(*index))?, *index))));
+        }
+        if measured.len() < MIN_COLUMN {
+            return;
+        }
+        let weight = if path.is_asked && asks_extreme { Weight::Must } else { Weight::Extreme };
+        self.extremes(&measured, if path.is_asked { 3 } else { 1 }, weight);
+        let matching: Vec<_> = measured.iter().copied().filter(|(_, index)| self.record_matches(*index)).collect();
+        if !matching.is_empty() && matching.len() * 2 < measured.len() {
+            self.extremes(&matching, 1, weight);
+        }
+        self.outliers(measured, Weight::Wanted);
+    }
+
+    /// Whether the record of a value answers the question.
+    fn record_matches(&self, index: u32) -> bool {
+        let record = self.leaves.get(index as usize).map_or(0, |leaf| leaf.record);
+        self.matching.get(record as usize).is_some_and(|matches| *matches)
+    }
+
+    fn status_codes(&mut self, indexes: &[u32]) {
+        let failed: Vec<_> = indexes
+            .iter()
+            .copied()
+            .filter(|index| self.raw(*index).parse().is_ok_and(|code: u32| (400..600).contains(&code)))
+            .collect();
+        let mut known = HashSet::new();
+        for index in &failed {
+            if known.insert(self.raw(*index)) || failed.len() <= (indexes.len() / 20).max(10) {
+                self.mark(*index, Weight::Must);
+            }
+        }
+    }
+
+    /// Marks values that come at most three times, or in at most one row of a hundred, where others come often.
+    fn rare_values(&mut self, path: &Path<'_>, indexes: &[u32]) {
+        let rare = u32::try_from(indexes.len() / 100).unwrap_or(u32::MAX).max(3);
+        let values = path.stats.most_frequent();
+        let is_small = values.len() <= MAX_NAMED;
+        let weight = if path.is_asked && is_small { Weight::Must } else { Weight::Wanted };
+        if values.len() < 2 || path.stats.numbers > 0 && !is_small {
+            return;
+        }
+        let names: HashSet<_> = values.iter().filter(|(_, seen)| seen.count <= rare).map(|(raw, _)| *raw).collect();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        for index in indexes {
+            let raw = self.raw(*index);
+            let times = known.entry(raw).or_default();
+            let is_first = *times == 0;
+            *times += 1;
+            if names.contains(raw) && *times <= MAX_EQUAL {
+                self.mark(*index, if is_first { weight.max(Weight::Extreme) } else { weight });
+            } else if is_first && path.is_asked && is_small {
+                self.mark(*index, weight);
+            }
+        }
+    }
+
+    /// Marks sentences of a wording that comes at most twice, where most sentences are of a few wordings.
+    fn rare_wordings(&mut self, indexes: &[u32]) {
+        let mut wordings: HashMap<String, (usize, [u32; 2])> = HashMap::new();
+        let mut sentences = 0;
+        for index in indexes {
+            let raw = self.raw(*index);
+            if raw.len() > SHORT || !raw.contains(' ') {
+                continue;
+            }
+            sentences += 1;
+            let seen = wordings.entry(wording(raw)).or_insert((0, [*index; 2]));
+            seen.0 += 1;
+            seen.1[1] = *index;
+            if wordings.len() > 40 && wordings.len() * 3 > sentences {
+                return;
+            }
+        }
+        if wordings.len() * 3 <= sentences {
+            let rare: Vec<_> =
+                wordings.values().filter(|(count, _)| *count <= 2).flat_map(|(_, indexes)| *indexes).collect();
+            rare.into_iter().for_each(|index| self.mark(index, Weight::Wanted));
+        }
+    }
+
+    /// Marks the `count` smallest and largest values, the first of equal ones; of three or fewer equal ones all.
+    fn extremes(&mut self, measured: &[(f64, u32)], count: usize, weight: Weight) {
+        for sign in [1.0, -1.0] {
+            let mut best: Vec<(f64, u32, usize)> = Vec::with_capacity(count + 1);
+            for (value, index) in measured {
+                let value = value * sign;
+                if let Some(equal) = best.iter_mut().find(|(known, _, _)| *known == value) {
+                    equal.2 += 1;
+                    continue;
+                }
+                let at = best.partition_point(|(known, _, _)| *known < value);
+                if at < count {
+                    best.insert(at, (value, *index, 1));
+                    best.truncate(count);
+                }
+            }
+            for (value, first, times) in best {
+                self.mark(first, weight);
+                if (2..=3).contains(&times) {
+                    for (_, index) in measured.iter().filter(|(known, _)| known * sign == value) {
+                        self.mark(*index, weight);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Marks up to five values on each side that lie three interquartile ranges outside of the quartiles.
+    ///
+    /// # Sources
+    /// Tukey, "Exploratory Data Analysis" (1977): "far out" values.
+    fn outliers(&mut self, mut measured: Vec<(f64, u32)>, weight: Weight) {
+        let quarter = measured.len() / 4;
+        let order = |left: &(f64, u32), right: &(f64, u32)| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1));
+        if measured.len() < 4 * MIN_COLUMN {
+            return;
+        }
+        let low = measured.select_nth_unstable_by(quarter, order).1.0;
+        let high = measured.select_nth_unstable_by(3 * quarter, order).1.0;
+        let range = high - low;
+        let mut far: Vec<_> = measured
+            .into_iter()
+            .filter(|(value, _)| *value < low - 3.0 * range || *value > high + 3.0 * range)
+            .collect();
+        // A column that is mostly one value, or has a long tail, has no outliers.
+        if range <= 0.0 || far.len() > 20 {
+            return;
+        }
+        far.sort_unstable_by(order);
+        let last = far.len().saturating_sub(5);
+        for (place, (_, index)) in far.iter().enumerate() {
+            if place < 5 || place >= last {
+                self.mark(*index, weight);
+            }
+        }
+    }
+
+    /// Marks the records that records with something marked refer to: maps and lists with an id that stands in one.
+    pub(super) fn references(&mut self, paths: &[Path<'_>], around: &[u32]) {
+        let mut records = HashSet::new();
+        for (leaf, weight) in self.leaves.iter().zip(&self.weights) {
+            if *weight == Some(Weight::Must) && leaf.record != 0 {
+                records.insert(leaf.record);
+                records.extend(around.get(leaf.record as usize).filter(|record| **record != 0));
+            }
+        }
+        if records.is_empty() || records.len() > MAX_REFERRING {
+            return;
+        }
+        let ids: HashMap<&str, u32> = self
+            .leaves
+            .iter()
+            .filter(|leaf| records.contains(&leaf.record))
+            .map(|leaf| (unit(&self.text[leaf.span()]), leaf.record))
+            .filter(|(id, _)| is_id(id))
+            .collect();
+        for (index, leaf) in self.leaves.iter().enumerate() {
+            let is_name = paths
+                .get(leaf.path as usize)
+                .is_some_and(|path| path.is_column && matches!(path.key, "key" | "id" | "_id"));
+            let is_referred = || ids.get(unit(&self.text[leaf.span()])).is_some_and(|record| *record != leaf.record);
+            if is_name && is_referred() {
+                self.weights[index] = Some(Weight::Must);
+            }
+        }
+    }
+
+    /// The offsets of the marked leaves, in order.
+    pub(super) fn finish(self) -> Vec<(u32, Weight)> {
+        let marked = self.leaves.iter().zip(&self.weights);
+        marked.filter_map(|(leaf, weight)| Some((leaf.start, (*weight)?))).collect()
+    }
+}
+
+/// Whether a value can name a record: no spaces, and digits that are not a small number.
+fn is_id(content: &str) -> bool {
+    (5..=64).contains(&content.len())
+        && content.bytes().filter(u8::is_ascii_digit).count() >= 3
+        && content.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && magnitude(&format!("\"{content}\"")).is_none()
+}
+
+/// A text without what varies between messages of one kind: words with digits in them.
+fn wording(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for word in raw.split(|character: char| !character.is_alphanumeric()) {
+        if !word.bytes().any(|byte| byte.is_ascii_digit()) {
+            out.push_str(word);
+            out.push(' ');
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_that_differ_in_their_numbers_have_one_wording() {
+        assert_eq!(wording("\"pod-7f9 failed after 3s\""), wording("\"pod-8a1 failed after 10s\""));
+        assert_ne!(wording("\"disk failed\""), wording("\"net failed\""));
+        assert!(FAILURE.is_match("Timed out") && !FAILURE.is_match("Started"));
+    }
+}

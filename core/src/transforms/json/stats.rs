@@ -1,0 +1,250 @@
+//! What is computed of a column.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// Different values are counted up to here.
+const MAX_DISTINCT: usize = 4096;
+
+/// A value that came up, how often, and where first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) count: u32,
+    pub(super) first: u32,
+}
+
+/// The end of a range.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extreme<'d> {
+    pub(super) value: f64,
+    pub(super) raw: &'d str,
+}
+
+/// Counts of the scalars of a column.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Stats<'d> {
+    pub(super) count: usize,
+    pub(super) nulls: usize,
+    pub(super) numbers: usize,
+    pub(super) strings: usize,
+    /// Addresses, hashes and the like: strings that say nothing by themselves.
+    pub(super) opaque: usize,
+    /// Values by their source, up to [`MAX_DISTINCT`] of them.
+    pub(super) seen: HashMap<&'d str, Seen>,
+    pub(super) has_more: bool,
+    pub(super) min: Option<Extreme<'d>>,
+    pub(super) max: Option<Extreme<'d>>,
+}
+
+impl<'d> Stats<'d> {
+    /// Counts a scalar as it is written, at an offset.
+    pub(super) fn observe(&mut self, raw: &'d str, offset: u32) {
+        self.count += 1;
+        match raw.as_bytes().first() {
+            Some(b'n') => self.nulls += 1,
+            Some(b'"') => {
+                self.strings += 1;
+                self.opaque += usize::from(is_opaque(&raw[1..raw.len() - 1]));
+            }
+            Some(b't' | b'f') => {}
+            _ => self.numbers += 1,
+        }
+        if let Some(value) = magnitude(raw) {
+            let extreme = Extreme { value, raw };
+            if self.min.is_none_or(|min| value < min.value) {
+                self.min = Some(extreme);
+            }
+            if self.max.is_none_or(|max| value > max.value) {
+                self.max = Some(extreme);
+            }
+        }
+        if let Some(seen) = self.seen.get_mut(raw) {
+            seen.count += 1;
+        } else if self.seen.len() < MAX_DISTINCT {
+            self.seen.insert(raw, Seen { count: 1, first: offset });
+        } else {
+            self.has_more = true;
+        }
+    }
+
+    /// The values, the most frequent first, then the earliest. Empty when there are too many to have counted all.
+    pub(super) fn most_frequent(&self) -> Vec<(&'d str, Seen)> {
+        if self.has_more {
+            return Vec::new();
+        }
+        let mut values: Vec<_> = self.seen.iter().map(|(raw, seen)| (*raw, *seen)).collect();
+        values.sort_unstable_by_key(|(_, seen)| (std::cmp::Reverse(seen.count), seen.first));
+        values
+    }
+
+    /// Whether the column takes few values, each of them often.
+    pub(super) fn is_category(&self) -> bool {
+        !self.has_more && self.seen.len() <= 40 && self.count >= 3 * self.seen.len()
+    }
+
+    /// Whether nearly all values say nothing by themselves.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.opaque > 0 && self.opaque * 10 >= (self.count - self.nulls) * 9
+    }
+
+    /// One line of what is true of the column, for a reader.
+    pub(super) fn describe(&self, out: &mut String) {
+        let values = self.most_frequent();
+        let distinct = self.seen.len();
+        if self.is_category() {
+            for (index, (raw, seen)) in values.iter().take(6).enumerate() {
+                let _ = write!(out, "{}{} {}x", if index > 0 { ", " } else { " " }, short(raw, 40), seen.count);
+            }
+            if distinct > 6 {
+                let _ = write!(out, " and {} more", distinct - 6);
+            }
+            return;
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && self.numbers + self.nulls == self.count
+        {
+            let _ = write!(out, " {}..{}", min.raw, max.raw);
+        }
+        let _ = write!(out, " {}{distinct} distinct", if self.has_more { "over " } else { "" });
+    }
+}
+
+/// At most `limit` characters of a value as it is written.
+pub(super) fn short(raw: &str, limit: usize) -> String {
+    match raw.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &raw[..end]),
+        None => raw.to_owned(),
+    }
+}
+
+/// What a value measures: a number, an amount such as `$1,399.99` (of several the largest), or the start of a date.
+/// `None` for what cannot be compared.
+pub(super) fn magnitude(raw: &str) -> Option<f64> {
+    let Some(content) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
+        return raw.parse().ok().filter(|value: &f64| value.is_finite());
+    };
+    // A quoted cell of a file that was read as it is.
+    let content = content.trim_matches(['\\', '"', ' ']);
+    let bytes = content.as_bytes();
+    if bytes.len() < 2 || bytes.len() > 40 {
+        return None;
+    }
+    if let Some(moment) = moment(bytes) {
+        return Some(moment);
+    }
+    let amount = content.strip_prefix(['$', '€', '£', '¥'])?;
+    amount
+        .split(['$', '€', '£', '¥'])
+        .filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok())
+        .reduce(f64::max)
+}
+
+/// The digits of a date with a year first, as one number: later is larger.
+fn moment(bytes: &[u8]) -> Option<f64> {
+    let is_date = bytes.len() >= 10
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && matches!(bytes[4], b'-' | b'/')
+        && bytes[7] == bytes[4]
+        && bytes[8].is_ascii_digit();
+    if !is_date {
+        return None;
+    }
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).take(14);
+    let (value, length) =
+        digits.fold((0.0, 0), |(value, length), digit| (value * 10.0 + f64::from(digit - b'0'), length + 1));
+    Some(value * 10f64.powi(14 - length))
+}
+
+/// Whether a string says nothing by itself: an address, a hash, a UUID, base64.
+pub(super) fn is_opaque(content: &str) -> bool {
+    is_address(content) || is_code(content)
+}
+
+/// Whether a string says nothing by itself and names nothing either: an opaque one that is no hash or UUID.
+pub(super) fn is_dull(content: &str) -> bool {
+    is_address(content) || content.len() > 71 && is_code(content) || is_code(content) && !is_hexadecimal(content)
+}
+
+fn is_address(content: &str) -> bool {
+    content.starts_with("http://") || content.starts_with("https://")
+}
+
+fn is_hexadecimal(content: &str) -> bool {
+    let digits = content.strip_prefix("sha256:").unwrap_or(content);
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn is_code(content: &str) -> bool {
+    let bytes = content.strip_prefix("sha256:").unwrap_or(content).as_bytes();
+    if bytes.len() < 20 {
+        return false;
+    }
+    let mut counts = [0usize; 4];
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => counts[0] += 1,
+            b'a'..=b'z' => counts[1] += 1,
+            b'A'..=b'Z' => counts[2] += 1,
+            b'+' | b'/' | b'=' | b'_' | b'-' => counts[3] += 1,
+            _ => return false,
+        }
+    }
+    is_hexadecimal(content) && counts[0] > 0 && counts[1] + counts[2] > 0
+        || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_and_dates_compare() {
+        assert_eq!(magnitude("-1.5"), Some(-1.5));
+        assert_eq!(magnitude("1e400"), None);
+        assert_eq!(magnitude("\"$1,000.00,$1,399.99\""), Some(1399.99));
+        assert_eq!(magnitude(r#""\"$1,000.00\"""#), Some(1000.0));
+        assert_eq!(magnitude("\"12\""), None);
+        assert_eq!(magnitude("\"$\""), None);
+        assert!(magnitude("\"2001/02/05 20:02\"") > magnitude("\"2001/02/05 19:59\""));
+        assert!(magnitude("\"2024-05-12T05:51:40\"") > magnitude("\"2024-05-12\""));
+    }
+
+    #[test]
+    fn hashes_and_addresses_are_opaque() {
+        for text in [
+            "https://a.b/c",
+            "30bbd75152df3069435f2f02d140962f1b880653",
+            "8ff136be-d0ba-4a62-8a88-459ee38d7448",
+            "MDExOlB1bGxSZXF1ZXN0Mjc5MTQ3NDM3",
+        ] {
+            assert!(is_opaque(text), "{text}");
+        }
+        for text in [
+            "",
+            "message-container-creating-failed-mount",
+            "Update the README",
+            "2024-05-12T05:51:40",
+            "core-integration-testing-maven-3",
+        ] {
+            assert!(!is_opaque(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_is_described_by_what_was_counted() {
+        let mut stats = Stats::default();
+        for raw in ["1", "2", "9"] {
+            stats.observe(raw, 0);
+        }
+        let mut out = String::new();
+        stats.describe(&mut out);
+        assert_eq!(out, " 1..9 3 distinct");
+        let mut stats = Stats::default();
+        for raw in ["\"a\"", "\"b\"", "\"a\"", "\"a\"", "\"a\"", "\"b\""] {
+            stats.observe(raw, 0);
+        }
+        out.clear();
+        stats.describe(&mut out);
+        assert_eq!(out, " \"a\" 4x, \"b\" 2x");
+    }
+}

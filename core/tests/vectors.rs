@@ -1,0 +1,101 @@
+//! The shared cases of `tests/vectors/`: every language runs them and gives the same.
+//!
+//! A case is a folder with `input.json` (messages or a body), `options.json` (only what differs from the defaults, and
+//! `model`), `expected.json` and `notes.md`. `cargo xtask vectors --bless` rewrites what is expected; a person reads it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use headroom_core::ccr::MemoryStore;
+use headroom_core::json::Document;
+use headroom_core::{Call, CompressOptions, Engine, JsonBody, transforms};
+use serde_json::{Value, json};
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.is_dir());
+    found.sort();
+    found
+}
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// What a case comes to, in the form of `expected.json`.
+fn outcome(case: &Path) -> Value {
+    let read =
+        |file: &str| fs::read_to_string(case.join(file)).unwrap_or_else(|error| panic!("{case:?} {file}: {error}"));
+    let mut options: Value = serde_json::from_str(&read("options.json")).unwrap();
+    let model = options.as_object_mut().unwrap().remove("model");
+    let mut call = Call::new(
+        JsonBody::parse(read("input.json")).unwrap(),
+        model.as_ref().map_or("gpt-4o", |model| model.as_str().unwrap()),
+    );
+    call.options = serde_json::from_value::<CompressOptions>(options).unwrap();
+    let result = Engine::new(Arc::new(MemoryStore::default())).compress_blocking(call).unwrap();
+    assert_eq!(result.report.error, None, "{case:?}");
+    let body = result.body.as_any().downcast_ref::<JsonBody>().unwrap();
+    json!({
+        "tokens_before": result.tokens_before,
+        "tokens_after": result.tokens_after,
+        "transforms_applied": result.transforms_applied,
+        "ccr_hashes": result.ccr_hashes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "body": Document::parse(body.as_str(), 512).unwrap().root().to_value().unwrap(),
+    })
+}
+
+#[test]
+fn every_case_gives_what_is_expected() {
+    let bless = std::env::var_os("HEADROOM_BLESS").is_some();
+    let mut wrong = Vec::new();
+    for case in folders(&vectors()).iter().flat_map(|folder| folders(folder)) {
+        let found = outcome(&case);
+        let file = case.join("expected.json");
+        if bless {
+            fs::write(&file, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+        } else if fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok()) != Some(found) {
+            wrong.push(case);
+        }
+    }
+    assert!(wrong.is_empty(), "run `cargo xtask vectors --bless` and read the difference: {wrong:#?}");
+}
+
+#[test]
+fn every_transform_has_vectors_and_every_folder_has_a_transform() {
+    let mut names: BTreeSet<String> = transforms::all().iter().map(|transform| transform.name().to_owned()).collect();
+    names.insert("repeats".to_owned());
+    let found: BTreeSet<String> = folders(&vectors()).iter().map(|folder| name(folder)).collect();
+    assert_eq!(names, found);
+    for folder in folders(&vectors()) {
+        let cases: BTreeSet<String> = folders(&folder).iter().map(|case| name(case)).collect();
+        for wanted in ["typical", "declines", "hostile"] {
+            assert!(cases.contains(wanted), "{folder:?} has no case {wanted}");
+        }
+        for case in folders(&folder) {
+            assert!(
+                fs::read_to_string(case.join("notes.md")).is_ok_and(|notes| notes.len() > 40),
+                "{case:?} has no notes"
+            );
+        }
+    }
+}
+
+/// Typical cases are smaller afterwards, and cases that decline come out as they went in.
+#[test]
+fn cases_do_what_their_names_say() {
+    for case in folders(&vectors()).iter().flat_map(|folder| folders(folder)) {
+        let found = outcome(&case);
+        match name(&case).as_str() {
+            "typical" => assert!(found["tokens_after"].as_u64() < found["tokens_before"].as_u64(), "{case:?}"),
+            "declines" => assert_eq!(found["tokens_after"], found["tokens_before"], "{case:?}"),
+            _ => {}
+        }
+    }
+}
