@@ -21,8 +21,11 @@ fn log(other_scripts: bool) -> String {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        let text =
-            if other_scripts && state % 3 == 0 { "数据库连接 größe" } else { "handled request for customer" };
+        let text = if other_scripts && state.is_multiple_of(3) {
+            "数据库连接 größe"
+        } else {
+            "handled request for customer"
+        };
         writeln!(
             log,
             "2024-05-04T10:11:{:02}.{:03}Z INFO [worker-{}] {text} {:x} in {} ms status=200 path=/static/{}.css",

@@ -3,6 +3,7 @@
 //! A [`Question`] holds the [`Term`]s of a question: quoted text, identifiers, paths, numbers and words. Units (lines, rows,
 //! sentences) are scored by BM25 over these terms, and units that hold a *specific* term are marked as strong.
 
+mod chunk;
 mod lexicon;
 mod matcher;
 mod number;
