@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ccr::{Hash, Marker};
+use crate::ccr::{Hash, Marker, carries_marker};
 use crate::conversation::ToolCall;
 use crate::detect::ContentKind;
 use crate::options::Mode;
@@ -159,7 +159,7 @@ impl<'a> Context<'a> {
 }
 
 /// Applies a transform and makes sure that its outcome costs fewer tokens than the part; otherwise the part stays as it
-/// came and nothing is kept for retrieval.
+/// came and nothing is kept for retrieval. A part that carries a marker, or that the transform itself wrote, stays too.
 ///
 /// # Errors
 /// The transform's own.
@@ -168,6 +168,9 @@ pub fn apply_checked<'a>(
     part: &Part<'a>,
     cx: &mut Context<'a>,
 ) -> Result<Outcome, TransformError> {
+    if carries_marker(part.text) || transform.decode(part.text).is_some() {
+        return Ok(Outcome::Unchanged);
+    }
     let outcome = transform.apply(part, cx)?;
     match &outcome {
         Outcome::Lossless(text) | Outcome::Subset(text) if cx.count(text) >= cx.count(part.text) => {
