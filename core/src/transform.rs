@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ccr::{Hash, Marker};
+use crate::ccr::{Hash, Marker, carries_marker};
 use crate::conversation::ToolCall;
 use crate::detect::ContentKind;
 use crate::options::Mode;
@@ -155,5 +155,28 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn into_originals(self) -> Vec<Kept<'a>> {
         self.originals
+    }
+}
+
+/// Applies a transform and makes sure that its outcome costs fewer tokens than the part; otherwise the part stays as it
+/// came and nothing is kept for retrieval. A part that carries a marker, or that the transform itself wrote, stays too.
+///
+/// # Errors
+/// The transform's own.
+pub fn apply_checked<'a>(
+    transform: &dyn Transform,
+    part: &Part<'a>,
+    cx: &mut Context<'a>,
+) -> Result<Outcome, TransformError> {
+    if carries_marker(part.text) || transform.decode(part.text).is_some() {
+        return Ok(Outcome::Unchanged);
+    }
+    let outcome = transform.apply(part, cx)?;
+    match &outcome {
+        Outcome::Lossless(text) | Outcome::Subset(text) if cx.count(text) >= cx.count(part.text) => {
+            cx.originals.clear();
+            Ok(Outcome::Unchanged)
+        }
+        _ => Ok(outcome),
     }
 }

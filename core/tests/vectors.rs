@@ -30,10 +30,14 @@ fn name(path: &Path) -> String {
 
 /// What a case comes to, in the form of `expected.json`.
 fn outcome(case: &Path) -> Value {
-    let read = |file: &str| fs::read_to_string(case.join(file)).unwrap_or_else(|error| panic!("{case:?} {file}: {error}"));
+    let read =
+        |file: &str| fs::read_to_string(case.join(file)).unwrap_or_else(|error| panic!("{case:?} {file}: {error}"));
     let mut options: Value = serde_json::from_str(&read("options.json")).unwrap();
     let model = options.as_object_mut().unwrap().remove("model");
-    let mut call = Call::new(JsonBody::parse(read("input.json")).unwrap(), model.as_ref().map_or("gpt-4o", |model| model.as_str().unwrap()));
+    let mut call = Call::new(
+        JsonBody::parse(read("input.json")).unwrap(),
+        model.as_ref().map_or("gpt-4o", |model| model.as_str().unwrap()),
+    );
     call.options = serde_json::from_value::<CompressOptions>(options).unwrap();
     let result = Engine::new(Arc::new(MemoryStore::default())).compress_blocking(call).unwrap();
     assert_eq!(result.report.error, None, "{case:?}");
@@ -75,7 +79,10 @@ fn every_transform_has_vectors_and_every_folder_has_a_transform() {
             assert!(cases.contains(wanted), "{folder:?} has no case {wanted}");
         }
         for case in folders(&folder) {
-            assert!(fs::read_to_string(case.join("notes.md")).is_ok_and(|notes| notes.len() > 40), "{case:?} has no notes");
+            assert!(
+                fs::read_to_string(case.join("notes.md")).is_ok_and(|notes| notes.len() > 40),
+                "{case:?} has no notes"
+            );
         }
     }
 }

@@ -107,17 +107,13 @@ impl Plan {
 
     /// Proof of what was replaced.
     pub(super) fn certificate(&self) -> Certificate {
-        let decided = self
-            .blocks
-            .iter()
-            .zip(&self.conversation.blocks)
-            .filter_map(|(planned, block)| Some((planned, block, planned.decision.as_deref()?)));
         let mut certificate = Certificate::default();
-        for (planned, block, decision) in decided {
+        for (planned, block) in self.blocks.iter().zip(&self.conversation.blocks) {
+            let Some(decision) = planned.decision.as_deref() else { continue };
             let kind = if decision.lossless { EditKind::Lossless } else { EditKind::Subset };
-            let hashes: Vec<Hash> = decision.originals.iter().map(|original| original.hash).collect();
-            certificate.add(&block.path.to_string(), &decision.transform, kind, &block.text, &decision.text, &hashes);
-            let _ = planned;
+            let originals: Vec<Hash> = decision.originals.iter().map(|original| original.hash).collect();
+            let path = block.path.to_string();
+            certificate.add(&path, decision.transform, kind, &block.text, &decision.text, &originals);
         }
         certificate
     }

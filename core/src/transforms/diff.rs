@@ -4,7 +4,11 @@ mod fold;
 mod paths;
 mod scan;
 
+use std::ops::Range;
+
+use crate::ccr::carries_marker;
 use crate::detect::ContentKind;
+use crate::relevance::{Match, Question};
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 use fold::{Fold, Gap, is_whitespace_only};
 use paths::PathClass;
@@ -15,7 +19,7 @@ use scan::{Role, Scan, Section};
 /// Lockfiles, generated and vendored files, binary files, pure renames, mode changes and hunks that change blanks only
 /// become a label with their number; long changes of documents and data keep their first and last lines when the rest
 /// is still too long. Lines that match the question strongly stay wherever they are, with the whole context of their
-/// hunk in source files. When a diff has nothing but generated and vendored files, they are what it is about, and stay.
+/// hunk in source files; a file that the question names is not folded. When a diff has nothing but generated and vendored files, they are what it is about, and stay.
 /// Commit messages and everything else around the diffs stay.
 ///
 /// Declines in lossless mode, when the text is small enough for its target, when there is nothing to leave out, and
@@ -23,7 +27,7 @@ use scan::{Role, Scan, Section};
 ///
 /// ```text
 ///  @@ -8,6 +8,6 @@ fn main() {           @@ -8,6 +8,6 @@ fn main() {
-///       let a = 1;                       [2 context lines]
+///       let a = 1;                       [2 lines of context, as below]
 ///       let b = 2;                            let c = 3;
 ///       let c = 3;                  →    -    go(a);
 ///  -    go(a);                           +    go(b);
@@ -38,14 +42,16 @@ pub struct Diff;
 
 /// Lines around a change that stay.
 const CONTEXT_LINES: usize = 1;
-/// A line matches strongly from this share of the best line's score.
-const STRONG_SHARE: f32 = 0.5;
-/// Lines that a folded file or a shortened change shows at most because they match the question.
-const MATCHES_MAX: usize = 16;
+/// When no line matches strongly, the share of the best line's score from which others count.
+const STRONG_SHARE: f32 = 0.7;
+/// Lines that folded files and shortened changes show at most because they match the question.
+const MATCHES_MAX: usize = 48;
 /// A run of changed lines of a document is shortened from this length, to its first and last lines.
 const LONG_RUN: usize = 12;
 const RUN_HEAD: usize = 4;
 const RUN_TAIL: usize = 2;
+/// A text with a smaller share of diff lines is about something else.
+const MIN_SHARE: f32 = 0.2;
 /// Bytes that the first look reads.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
@@ -66,17 +72,26 @@ impl Transform for Diff {
         }
         let share = hunk_lines as f32 / scan.roles.len() as f32;
         let called = part.tool.is_some_and(|tool| CALLS.iter().any(|call| tool.arguments.contains(call)));
-        Fit::Yes(ContentKind::Diff, if called || share > 0.5 { 0.95 } else { share })
+        match share {
+            _ if called || share >= 0.5 => Fit::Yes(ContentKind::Diff, 0.95),
+            _ if share >= MIN_SHARE => Fit::Yes(ContentKind::Diff, share),
+            _ => Fit::No,
+        }
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
         let target = cx.target_bytes(part.text.len());
-        if cx.lossless_only() || part.text.len() <= target || super::holds_marker(part.text) {
+        if cx.lossless_only() || part.text.len() <= target || carries_marker(part.text) {
             return Ok(Outcome::Unchanged);
         }
         let scan = Scan::of(part.text);
-        let matches = strong_matches(&cx.question().scores(&scan.lines));
-        let mut plan = Plan { folds: vec![None; scan.lines.len()], scan: &scan, matches: &matches };
+        if scan.sections.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
+        let question = cx.question();
+        let matches = strong_matches(&question.matches(&scan.lines));
+        let folds = vec![None; scan.lines.len()];
+        let mut plan = Plan { folds, scan: &scan, matches: &matches, matches_left: MATCHES_MAX, question };
         plan.decide(target);
         let (mut text, shown) = write(&scan, &plan.folds);
         if shown == scan.lines.len() {
@@ -86,23 +101,27 @@ impl Transform for Diff {
             text.push('\n');
         }
         text.push_str(&cx.marker(part.text, shown, scan.lines.len(), "lines"));
-        text.push('\n');
         Ok(Outcome::Subset(text))
     }
 }
 
 const CALLS: &[&str] = &["git diff", "git show", "git log -p", "git stash show", "diff -", "gh pr diff"];
 
-/// Which lines match the question nearly as well as the best one.
-fn strong_matches(scores: &[f32]) -> Vec<bool> {
-    let best = scores.iter().copied().fold(0.0, f32::max);
-    scores.iter().map(|score| best > 0.0 && *score >= best * STRONG_SHARE).collect()
+/// Which lines match the question strongly; when no line does, which match nearly as well as the best one.
+fn strong_matches(matches: &[Match]) -> Vec<bool> {
+    if matches.iter().any(|found| found.strong) {
+        return matches.iter().map(|found| found.strong).collect();
+    }
+    let best = matches.iter().map(|found| found.score).fold(0.0, f32::max);
+    matches.iter().map(|found| best > 0.0 && found.score >= best * STRONG_SHARE).collect()
 }
 
 /// Why each line is left out; `None` stays.
 struct Plan<'s, 'a> {
     scan: &'s Scan<'a>,
     matches: &'s [bool],
+    matches_left: usize,
+    question: &'s Question,
     folds: Vec<Option<Fold>>,
 }
 
@@ -113,11 +132,12 @@ impl<'a> Plan<'_, 'a> {
         let only_generated = !classes.iter().any(is_written);
         let mut documents = Vec::new();
         for (section, class) in self.scan.sections.iter().zip(classes) {
-            let folds_whole = match class {
-                PathClass::Lockfile => true,
-                PathClass::Generated | PathClass::Vendored => !only_generated,
-                PathClass::Source | PathClass::Document => false,
-            };
+            let folds_whole = !self.question.strong_match(section.path)
+                && match class {
+                    PathClass::Lockfile => true,
+                    PathClass::Generated | PathClass::Vendored => !only_generated,
+                    PathClass::Source | PathClass::Document => false,
+                };
             if section.hunks.is_empty() {
                 if let Some(fold) = Fold::of_section_without_hunks(self.scan, section) {
                     self.folds[section.lines.clone()].fill(Some(fold));
@@ -140,18 +160,19 @@ impl<'a> Plan<'_, 'a> {
     /// Folds a whole file but for the lines that match the question, which stay under their headers.
     fn fold_file(&mut self, section: &Section<'a>, fold: Fold) {
         self.folds[section.lines.clone()].fill(Some(fold));
-        let mut left = MATCHES_MAX;
+        let mut has_header = false;
         for hunk in &section.hunks {
-            let found: Vec<_> = hunk.clone().skip(1).filter(|at| self.matches[*at]).take(left).collect();
+            let found = hunk.clone().skip(1).filter(|at| self.matches[*at]).take(self.matches_left);
+            let found: Vec<_> = found.collect();
             if found.is_empty() {
                 continue;
             }
-            if left == MATCHES_MAX {
+            if !std::mem::replace(&mut has_header, true) {
                 let header = section.lines.start..section.hunks[0].start;
                 self.folds[header.clone()].fill(None);
                 self.fold_header(header);
             }
-            left -= found.len();
+            self.matches_left -= found.len();
             self.folds[hunk.start] = None;
             found.into_iter().for_each(|at| self.folds[at] = None);
         }
@@ -188,7 +209,7 @@ impl<'a> Plan<'_, 'a> {
     }
 
     /// Folds the index line, and the title when the two path lines below it say the same.
-    fn fold_header(&mut self, header: std::ops::Range<usize>) {
+    fn fold_header(&mut self, header: Range<usize>) {
         let has_paths = self.scan.lines[header.clone()].iter().any(|line| line.starts_with("+++ "));
         for at in header {
             let role = self.scan.roles[at];
@@ -200,15 +221,14 @@ impl<'a> Plan<'_, 'a> {
 
     /// Shortens long runs of changed lines to their first and last ones and those that match the question.
     fn shorten_changes(&mut self, section: &Section<'a>) {
-        let mut left = MATCHES_MAX;
         for hunk in &section.hunks {
             let mut at = hunk.start;
             while at < hunk.end {
                 let run = (at..hunk.end).take_while(|index| self.scan.roles[*index].is_change()).count();
                 if run > LONG_RUN {
                     for index in at + RUN_HEAD..at + run - RUN_TAIL {
-                        if self.matches[index] && left > 0 {
-                            left -= 1;
+                        if self.matches[index] && self.matches_left > 0 {
+                            self.matches_left -= 1;
                         } else {
                             self.folds[index] = Some(Fold::Change);
                         }
@@ -222,52 +242,64 @@ impl<'a> Plan<'_, 'a> {
 
 /// Writes what stays and a label for every gap; also says how many lines stay.
 fn write(scan: &Scan<'_>, folds: &[Option<Fold>]) -> (String, usize) {
-    let mut out = String::new();
-    let (mut shown, mut headers_announced) = (0, false);
+    let mut writer = Writer { scan, out: String::new(), shown: 0, gap: Gap::default(), has_context_label: false };
     let headers = folds.iter().filter(|fold| **fold == Some(Fold::Header)).count();
-    let mut gap = Gap::default();
+    let mut has_header_label = false;
     let mut sections = scan.sections.iter().peekable();
     let mut path = "";
     for (index, fold) in folds.iter().enumerate() {
         let starts_file = sections.next_if(|section| section.lines.start == index).map(|section| path = section.path);
         if *fold == Some(Fold::Header) {
-            close(&mut gap, scan, index, &mut out, &mut shown);
-            if !headers_announced {
-                out.push_str(&format!("[{headers} title and index lines of files left out, here and below]\n"));
-                headers_announced = true;
+            writer.close_gap(index);
+            if !std::mem::replace(&mut has_header_label, true) {
+                writer.out.push_str(&format!("[{headers} title and index lines of files left out, here and below]\n"));
             }
             continue;
         }
-        if gap.fold != *fold {
-            close(&mut gap, scan, index, &mut out, &mut shown);
-            gap.fold = *fold;
+        if writer.gap.fold != *fold {
+            writer.close_gap(index);
+            writer.gap.fold = *fold;
         }
         if fold.is_some() {
             if starts_file.is_some() {
-                gap.add_file();
+                writer.gap.add_file();
             }
-            gap.add(scan, index, path);
+            writer.gap.add(scan, index, path);
         } else {
-            out.push_str(scan.lines[index]);
-            shown += 1;
+            writer.show(index..index + 1);
         }
     }
-    close(&mut gap, scan, folds.len(), &mut out, &mut shown);
-    (out, shown)
+    writer.close_gap(folds.len());
+    (writer.out, writer.shown)
 }
 
-/// Ends a gap before the line `end`: with its label, or with its lines when they are no longer than a label.
-fn close<'a>(gap: &mut Gap<'a>, scan: &Scan<'a>, end: usize, out: &mut String, shown: &mut usize) {
-    let gap = std::mem::take(gap);
-    if gap.fold.is_none() {
-        return;
+struct Writer<'s, 'a> {
+    scan: &'s Scan<'a>,
+    out: String,
+    shown: usize,
+    gap: Gap<'a>,
+    has_context_label: bool,
+}
+
+impl Writer<'_, '_> {
+    fn show(&mut self, lines: Range<usize>) {
+        self.shown += lines.len();
+        self.scan.lines[lines].iter().for_each(|line| self.out.push_str(line));
     }
-    if gap.is_tiny() {
-        scan.lines[gap.start..end].iter().for_each(|line| out.push_str(line));
-        *shown += end - gap.start;
-    } else {
-        out.push_str(&gap.label());
-        out.push('\n');
+
+    /// Ends a gap before the line `end`: with its label, or with its lines when they are no longer than a label.
+    fn close_gap(&mut self, end: usize) {
+        let gap = std::mem::take(&mut self.gap);
+        if gap.fold.is_none() {
+            return;
+        }
+        if gap.is_tiny() {
+            self.show(gap.start..end);
+            return;
+        }
+        let is_first = gap.fold == Some(Fold::Context) && !std::mem::replace(&mut self.has_context_label, true);
+        self.out.push_str(&gap.label(is_first));
+        self.out.push('\n');
     }
 }
 
@@ -300,9 +332,9 @@ mod tests {
             small,
             format!(
                 "[2 title and index lines of files left out, here and below]\n--- a/src/lib.rs\n+++ b/src/lib.rs\n\
-                 @@ -1,40 +1,40 @@ fn f() {{\n[19 context lines]\n     let value_19 = unchanged_call(19);\n\
+                 @@ -1,40 +1,40 @@ fn f() {{\n[19 lines of context, as below]\n     let value_19 = unchanged_call(19);\n\
                  -    let value_20 = old_call(20);\n+    let value_20 = new_call(20);\n     \
-                 let value_21 = unchanged_call(21);\n[18 context lines]\n[7/46 lines shown; headroom_retrieve hash={hash}"
+                 let value_21 = unchanged_call(21);\n[18 lines]\n[7/46 lines shown; headroom_retrieve hash={hash}"
             )
         );
     }
@@ -367,6 +399,17 @@ mod tests {
             )
         );
         assert_eq!(small.matches("+row 250 ").count(), 1);
+    }
+
+    #[test]
+    fn what_the_question_names_stays() {
+        let text = ["src/a.rs", "Cargo.lock", "src/b.rs"].map(|path| file(path, &all_lines())).concat();
+        let small =
+            subset(&Diff, &text.replace("a.rs", "z.rs").replace("old_call(20)", "serde_core"), "why serde_core?");
+        assert_eq!(small.matches("serde_core").count(), 3, "{small}");
+        assert!(small.contains("[39 changed lines of Cargo.lock left out]"), "{small}");
+        let small = subset(&Diff, &text, "What changed in Cargo.lock?");
+        assert_eq!(small.matches("new_call").count(), 120);
     }
 
     #[test]

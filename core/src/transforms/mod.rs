@@ -19,7 +19,6 @@ pub use repeats::{Repeat, Repeats, Shown, Sighting};
 pub use search_results::SearchResults;
 pub use whitespace::Whitespace;
 
-use crate::ccr::RETRIEVE_TOOL;
 use crate::transform::Transform;
 
 /// Every transform, in the order that decides between equally sure ones.
@@ -27,11 +26,12 @@ use crate::transform::Transform;
 /// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
-    vec![Box::new(JsonTable), Box::new(Diff), Box::new(SearchResults), Box::new(LogFold), Box::new(Opaque), Box::new(Whitespace)]
-}
-
-/// Whether a text holds a marker of ours, so that a transform leaves its own output alone.
-fn holds_marker(text: &str) -> bool {
-    memchr::memmem::find_iter(text.as_bytes(), RETRIEVE_TOOL)
-        .any(|at| text.as_bytes()[at + RETRIEVE_TOOL.len()..].starts_with(b" hash="))
+    vec![
+        Box::new(JsonTable),
+        Box::new(Diff),
+        Box::new(SearchResults),
+        Box::new(LogFold),
+        Box::new(Opaque),
+        Box::new(Whitespace),
+    ]
 }

@@ -5,14 +5,16 @@ mod spans;
 
 use std::ops::Range;
 
+use crate::ccr::carries_marker;
 use crate::detect::ContentKind;
+use crate::relevance::Question;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 use spans::{Span, SpanKind, find};
 
 /// Keeps the type, the length and the first characters of base64, hex, hex dumps and minified code inside any text.
 ///
 /// The type comes from the first decoded bytes. Of hex dumps the first and last lines stay, of minified code the start,
-/// the end and the statements that match the question best. A base64 or hex run that matches the question stays whole.
+/// the end and the statements that match the question strongly. A base64 or hex run that the question quotes stays whole.
 /// All text around stays. In a text that an agent may quote back in an edit, whole lines go, and the label has
 /// their number.
 ///
@@ -36,10 +38,8 @@ const DUMP_HEAD_LINES: usize = 4;
 const DUMP_TAIL_LINES: usize = 2;
 /// Lines of a dump or statements of minified code that stay at most because they match the question.
 const MATCHES_MAX: usize = 12;
-/// A match counts from this share of the best one's score.
-const STRONG_SHARE: f32 = 0.6;
-/// A piece of a run this long, equal to a word of the question, is no coincidence.
-const MIN_PIECE: usize = 8;
+/// A stretch of a run this long that the question has too is no coincidence.
+const MIN_QUOTED: usize = 8;
 /// Shorter omissions are not worth their label.
 const MIN_LEFT_OUT: usize = 200;
 
@@ -50,7 +50,7 @@ impl Transform for Opaque {
 
     fn fit(&self, part: &Part<'_>) -> Fit {
         let opaque_bytes: usize = find(part.text).iter().map(|span| span.bytes.len()).sum();
-        if opaque_bytes == 0 || super::holds_marker(part.text) {
+        if opaque_bytes == 0 || carries_marker(part.text) {
             return Fit::No;
         }
         let share = opaque_bytes as f32 / part.text.len() as f32;
@@ -67,7 +67,7 @@ impl Transform for Opaque {
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
-        if cx.lossless_only() || super::holds_marker(part.text) {
+        if cx.lossless_only() || carries_marker(part.text) {
             return Ok(Outcome::Unchanged);
         }
         let mut out = String::new();
@@ -102,7 +102,6 @@ impl Transform for Opaque {
         }
         let total = part.text.chars().count();
         out.push_str(&cx.marker(part.text, total - left_out, total, "characters"));
-        out.push('\n');
         Ok(Outcome::Subset(out))
     }
 }
@@ -113,8 +112,8 @@ fn line_breaks(text: &str) -> usize {
 
 /// The range grown to the start of its first and the end of its last line.
 fn whole_lines(text: &str, range: &Range<usize>) -> Range<usize> {
-    let start = memchr::memrchr(b'\n', text[..range.start].as_bytes()).map_or(0, |at| at + 1);
-    let end = memchr::memchr(b'\n', text[range.end..].as_bytes()).map_or(text.len(), |at| range.end + at);
+    let start = memchr::memrchr(b'\n', &text.as_bytes()[..range.start]).map_or(0, |at| at + 1);
+    let end = memchr::memchr(b'\n', &text.as_bytes()[range.end..]).map_or(text.len(), |at| range.end + at);
     start..end
 }
 
@@ -144,11 +143,8 @@ fn omissions(text: &str, span: &Span, cx: &Context<'_>) -> Vec<Range<usize>> {
     let Range { start, end } = span.bytes.clone();
     match span.kind {
         SpanKind::Base64 | SpanKind::Hex | SpanKind::Run => {
-            let pieces = text[start..end].split(|char: char| !char.is_ascii_alphanumeric());
-            let pieces: Vec<&str> = pieces.filter(|piece| piece.len() >= MIN_PIECE).collect();
-            let asked = cx.question().scores(&pieces).iter().any(|score| *score > 0.0);
             let rest = start + HEAD_BYTES..end;
-            if asked { Vec::new() } else { Vec::from([rest]) }
+            if is_quoted(&text[start..end], cx.question()) { Vec::new() } else { Vec::from([rest]) }
         }
         SpanKind::HexDump => {
             let lines: Vec<_> = pieces(text, start..end, |byte| byte == b'\n').collect();
@@ -164,6 +160,19 @@ fn omissions(text: &str, span: &Span, cx: &Context<'_>) -> Vec<Range<usize>> {
     }
 }
 
+/// Whether the question has a stretch of a run in it.
+fn is_quoted(run: &str, question: &Question) -> bool {
+    let terms = question.terms().iter().filter(|term| term.specific && term.text.len() >= MIN_QUOTED);
+    let mut terms =
+        terms.filter(|term| !term.text.contains(|char: char| char.is_whitespace() || char == '.')).peekable();
+    if terms.peek().is_none() {
+        return false;
+    }
+    // Terms are in lower case.
+    let run = run.to_ascii_lowercase();
+    terms.any(|term| memchr::memmem::find(run.as_bytes(), term.text.as_bytes()).is_some())
+}
+
 /// Cuts a range behind every byte that `ends` names.
 fn pieces(text: &str, range: Range<usize>, ends: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
     let mut start = range.start;
@@ -176,7 +185,7 @@ fn pieces(text: &str, range: Range<usize>, ends: impl Fn(u8) -> bool) -> impl It
     })
 }
 
-/// Joins the pieces that go: those that are not `kept` anyway and do not match the question strongly.
+/// Joins the pieces that go: those that are not `kept` anyway and have no name of the question.
 fn between_matches(
     text: &str,
     pieces: &[Range<usize>],
@@ -184,12 +193,11 @@ fn between_matches(
     cx: &Context<'_>,
 ) -> Vec<Range<usize>> {
     let units: Vec<&str> = pieces.iter().map(|piece| &text[piece.clone()]).collect();
-    let scores = cx.question().scores(&units);
-    let best = scores.iter().copied().fold(0.0, f32::max);
+    let matches = cx.question().matches(&units);
     let mut left = MATCHES_MAX;
     let mut gaps: Vec<Range<usize>> = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
-        let asked = best > 0.0 && scores[index] >= best * STRONG_SHARE && left > 0;
+        let asked = matches[index].strong && left > 0;
         left -= usize::from(asked);
         if asked || kept(index) {
             continue;
@@ -255,6 +263,19 @@ mod tests {
         assert!(small.starts_with("bundle:\nfunction f0(a,b)"), "{small}");
         assert!(small.contains("[minified code: ") && small.contains("d[399]};\n["), "{small}");
         assert!(small.len() < 1000, "{small}");
+    }
+
+    #[test]
+    fn what_the_question_names_stays() {
+        let image = png(4000);
+        assert!(declines_asked(&image, &format!("What is {} about?", &image[2000..2020])));
+        let code: String = (0..400).map(|n| format!("function f{n}(a,b){{return a.call_{n}(b)||d[{n}]}};")).collect();
+        let small = subset(&Opaque, &code, "Who calls `call_217`?");
+        assert!(small.contains("]function f217(a,b){return a.call_217(b)||d[217]}[minified code: "), "{small}");
+    }
+
+    fn declines_asked(text: &str, question: &str) -> bool {
+        run(&Opaque, text, false, question).0 == Outcome::Unchanged
     }
 
     #[test]

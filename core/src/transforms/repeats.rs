@@ -1,12 +1,14 @@
 //! The same content again: re-reads and repeated output.
 
 mod align;
+mod lines;
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write as _;
+use std::collections::HashMap;
+use std::ops::Range;
 
-use crate::ccr::{Hash, Marker};
+use crate::ccr::{Hash, Marker, carries_marker};
 use align::align;
+use lines::Lines;
 
 /// Finds content that an earlier block of the same conversation already shows.
 ///
@@ -24,7 +26,9 @@ use align::align;
 /// similar block are only referred to when that block stands as it came. The marker of a reference has the hash of the
 /// block's own original, so nothing depends on the earlier block when it is retrieved.
 ///
-/// Time is linear in the text, with a sort of the lines that occur once; memory is 64 numbers and two hashes a block.
+/// Line numbers that a tool printed do not count as a difference; where they differ, the reference says so.
+///
+/// Time is linear in the block, with a sort of the lines that occur once; memory is some words for every fourth line.
 ///
 /// ```text
 /// [same as messages[4] (read_file src/lib.rs)]
@@ -38,8 +42,8 @@ use align::align;
 /// ```
 ///
 /// # Sources
-/// 256 bytes, 80 percent, two lines of context and 64 hashes a block: chosen by hand. Finding similar blocks by their
-/// smallest line hashes: Broder, "On the resemblance and containment of documents", 1997.
+/// 256 bytes, 80 percent and two lines of context: chosen by hand. Finding similar blocks by a sample of line hashes:
+/// Broder, "On the resemblance and containment of documents", 1997.
 #[derive(Debug, Default)]
 pub struct Repeats<'a> {
     blocks: Vec<Known<'a>>,
@@ -47,8 +51,8 @@ pub struct Repeats<'a> {
     visible: HashMap<Hash, usize>,
     /// The first block that shows a subset: by the hashes of the original and of the subset.
     subsets: HashMap<(Hash, Hash), usize>,
-    /// Blocks that stand as they came, by the hashes of their sketch.
-    sketches: HashMap<u64, Vec<usize>>,
+    /// The last two blocks that stand as they came and have a line with this hash, the last one first.
+    sketches: HashMap<u64, (usize, Option<usize>)>,
 }
 
 /// A block as it came.
@@ -107,13 +111,15 @@ const MIN_SHARE_PERCENT: usize = 80;
 const CONTEXT_LINES: usize = 2;
 /// Shorter stretches of equal lines are shown rather than referred to.
 const MIN_STRETCH_BYTES: usize = 80;
-const SKETCH_HASHES: usize = 64;
+/// Of longer texts only every fourth line is looked up, chosen by its hash.
+const SKETCH_ALL_LINES: usize = 64;
+const SKETCH_SHARE: u64 = 4;
+/// One in so many looked-up lines must lead to the same earlier block, which may have looked up a fourth of its own.
+const MIN_VOTES_SHARE: usize = 8;
 /// Earlier blocks that are compared line by line at most.
 const CANDIDATES: usize = 3;
 /// Earlier blocks that are so many times larger are not compared, so that time stays linear in the new block.
-const MAX_SIZE_FACTOR: usize = 8;
-/// Blocks remembered for one hash of a sketch; lines that many blocks share tell nothing.
-const BLOCKS_PER_HASH: usize = 16;
+const MAX_SIZE_FACTOR: usize = 16;
 
 impl<'a> Repeats<'a> {
     /// Starts a conversation.
@@ -129,16 +135,17 @@ impl<'a> Repeats<'a> {
             self.blocks.push(Known { sighting, hash: Hash([0; 12]), sketch: Vec::new() });
             return None;
         }
-        let known = Known { sighting, hash: Hash::of(text), sketch: sketch(text) };
-        let repeat = if !sighting.eligible || super::holds_marker(text) {
-            None
-        } else if let Some(earlier) = self.visible.get(&known.hash).map(|index| &self.blocks[*index]) {
-            let total = text.lines().count();
-            Some(reference(format!("[same as {}]\n", name(&earlier.sighting)), known.hash, 0, total))
-        } else {
-            self.similar(&known)
-        };
-        self.blocks.push(known);
+        let hash = Hash::of(text);
+        let may_change = sighting.eligible && !carries_marker(text);
+        if let Some(earlier) = self.visible.get(&hash).filter(|_| may_change) {
+            let head = format!("[same as {}]\n", name(&self.blocks[*earlier].sighting));
+            self.blocks.push(Known { sighting, hash, sketch: Vec::new() });
+            return Some(reference(head, hash, 0, text.lines().count()));
+        }
+        let lines = Lines::of(text);
+        let sketch = sketch_of(&lines.contents);
+        let repeat = if may_change { self.similar(&lines, &sketch, text.len(), hash) } else { None };
+        self.blocks.push(Known { sighting, hash, sketch });
         repeat
     }
 
@@ -159,11 +166,10 @@ impl<'a> Repeats<'a> {
             Shown::Whole => {
                 self.visible.insert(*hash, index);
                 for line in sketch {
-                    let blocks = self.sketches.entry(*line).or_default();
-                    if blocks.len() == BLOCKS_PER_HASH {
-                        blocks.remove(0);
+                    let blocks = self.sketches.entry(*line).or_insert((index, None));
+                    if blocks.0 != index {
+                        *blocks = (index, Some(blocks.0));
                     }
-                    blocks.push(index);
                 }
                 None
             }
@@ -180,49 +186,58 @@ impl<'a> Repeats<'a> {
         }
     }
 
-    /// A block that has most of its lines in common with an earlier one that stands as it came.
-    fn similar(&self, known: &Known<'a>) -> Option<Repeat> {
+    /// A reference to an earlier block that stands as it came and has most of these lines.
+    fn similar(&self, new: &Lines<'a>, sketch: &[u64], bytes: usize, hash: Hash) -> Option<Repeat> {
         let mut votes: HashMap<usize, usize> = HashMap::new();
-        for index in known.sketch.iter().filter_map(|line| self.sketches.get(line)).flatten() {
-            *votes.entry(*index).or_default() += 1;
+        for (last, before) in sketch.iter().filter_map(|line| self.sketches.get(line)) {
+            for index in [Some(*last), *before].into_iter().flatten() {
+                *votes.entry(index).or_default() += 1;
+            }
         }
-        // Most votes first, then the newest: an order that does not depend on the map's.
         let is_close = |(index, votes): &(usize, usize)| {
             let size = self.blocks[*index].sighting.text.len();
-            votes * 4 >= known.sketch.len() && size / MAX_SIZE_FACTOR <= known.sighting.text.len()
+            votes * MIN_VOTES_SHARE >= sketch.len() && size / MAX_SIZE_FACTOR <= bytes
         };
         let close = votes.into_iter().filter(is_close);
+        // Most votes first, then the newest: an order that does not depend on the map's.
         let mut candidates: Vec<_> = close.map(|(index, votes)| (votes, index)).collect();
         candidates.sort_unstable_by(|a, b| b.cmp(a));
-        let new: Vec<&str> = known.sighting.text.split_inclusive('\n').collect();
         let best = candidates.into_iter().take(CANDIDATES).filter_map(|(_, index)| {
-            let earlier = &self.blocks[index].sighting;
-            let partners = align(&earlier.text.split_inclusive('\n').collect::<Vec<_>>(), &new);
-            let common: usize =
-                new.iter().zip(&partners).filter(|(_, p)| p.is_some()).map(|(line, _)| line.len()).sum();
-            (common * 100 >= known.sighting.text.len() * MIN_SHARE_PERCENT).then_some((common, index, partners))
+            let old = Lines::of(self.blocks[index].sighting.text);
+            let common = |partners: &[Option<usize>]| -> usize {
+                new.whole
+                    .iter()
+                    .zip(partners)
+                    .filter(|(_, partner)| partner.is_some())
+                    .map(|(line, _)| line.len())
+                    .sum()
+            };
+            let is_most = |partners: &Vec<Option<usize>>| common(partners) * 100 >= bytes * MIN_SHARE_PERCENT;
+            // With their numbers, lines that repeat within a block can be told apart.
+            let partners = Some(align(&old.whole, &new.whole)).filter(is_most);
+            let partners = partners.or_else(|| Some(align(&old.contents, &new.contents)).filter(is_most))?;
+            Some((common(&partners), index, old, partners))
         });
-        let (_, index, partners) = best.max_by_key(|(common, index, _)| (*common, *index))?;
-        let earlier = &self.blocks[index].sighting;
-        let head = format!("[{} again, except for what is shown here]\n", name(earlier));
-        let (text, shown) = changes(&new, &partners, head);
-        (shown < new.len()).then(|| reference(text, known.hash, shown, new.len()))
+        let (_, index, old, partners) = best.max_by_key(|(common, index, ..)| (*common, *index))?;
+        let head = format!("[{} again, except for what is shown here]\n", name(&self.blocks[index].sighting));
+        let (text, shown) = changes(&old, new, &partners, head);
+        (shown < new.whole.len()).then(|| reference(text, hash, shown, new.whole.len()))
     }
 }
 
 /// Writes the lines without a partner, with some lines around them, and a range for every stretch between.
-fn changes(new: &[&str], partners: &[Option<usize>], head: String) -> (String, usize) {
+fn changes(old: &Lines<'_>, new: &Lines<'_>, partners: &[Option<usize>], head: String) -> (String, usize) {
     let mut out = head;
     let mut shown = 0;
-    let mut show = |range: std::ops::Range<usize>, out: &mut String| {
+    let mut show = |range: Range<usize>, out: &mut String| {
         shown += range.len();
-        new[range].iter().for_each(|line| out.push_str(line));
+        new.whole[range].iter().for_each(|line| out.push_str(line));
         if !out.ends_with('\n') {
             out.push('\n');
         }
     };
     let mut at = 0;
-    while at < new.len() {
+    while at < new.whole.len() {
         let Some(first) = partners[at] else {
             show(at..at + 1, &mut out);
             at += 1;
@@ -231,16 +246,14 @@ fn changes(new: &[&str], partners: &[Option<usize>], head: String) -> (String, u
         let follows = |offset: &usize| partners.get(at + offset) == Some(&Some(first + offset));
         let end = at + (0..).take_while(follows).count();
         let start = if at == 0 { 0 } else { (at + CONTEXT_LINES).min(end) };
-        let stop = if end == new.len() { end } else { end.saturating_sub(CONTEXT_LINES).max(start) };
-        let bytes: usize = new[start..stop].iter().map(|line| line.len()).sum();
+        let stop = if end == new.whole.len() { end } else { end.saturating_sub(CONTEXT_LINES).max(start) };
+        let bytes: usize = new.whole[start..stop].iter().map(|line| line.len()).sum();
         if bytes < MIN_STRETCH_BYTES {
             show(at..end, &mut out);
         } else {
             show(at..start, &mut out);
             let its = first + (start - at);
-            let count = stop - start;
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "[lines {}-{} as its {}-{}]", start + 1, start + count, its + 1, its + count);
+            out.push_str(&stretch(old, its..its + (stop - start), new, start..stop));
             show(stop..end, &mut out);
         }
         at = end;
@@ -248,10 +261,21 @@ fn changes(new: &[&str], partners: &[Option<usize>], head: String) -> (String, u
     (out, shown)
 }
 
+/// The label of lines that stand in the earlier block, by the names that a reader sees there and here.
+fn stretch(old: &Lines<'_>, its: Range<usize>, new: &Lines<'_>, here: Range<usize>) -> String {
+    let ends = |lines: &Lines<'_>, range: &Range<usize>| Some((lines.name(range.start)?, lines.name(range.end - 1)?));
+    let numbers = if old.whole[its.clone()] == new.whole[here.clone()] { "" } else { ", but for the numbers" };
+    match (ends(old, &its), ends(new, &here)) {
+        (Some((its_first, its_last)), Some((first, last))) => {
+            format!("[lines {first}-{last} as its {its_first}-{its_last}{numbers}]\n")
+        }
+        _ => format!("[{} lines as there{numbers}]\n", here.len()),
+    }
+}
+
 /// Puts the marker line under a text that ends with a line break.
 fn reference(mut text: String, hash: Hash, shown: usize, total: usize) -> Repeat {
     text.push_str(&Marker { shown, total, unit: "lines", hash }.to_string());
-    text.push('\n');
     Repeat { text, hash, shown, total }
 }
 
@@ -269,22 +293,11 @@ fn name(sighting: &Sighting<'_>) -> String {
     }
 }
 
-/// The smallest hashes of the lines that say something, in order.
-fn sketch(text: &str) -> Vec<u64> {
-    let mut smallest = BTreeSet::new();
-    for line in text.split('\n') {
-        let line = line.trim_ascii();
-        if line.len() < 8 {
-            continue;
-        }
-        let hash = line_hash(line.as_bytes());
-        if smallest.len() < SKETCH_HASHES {
-            smallest.insert(hash);
-        } else if smallest.last().is_some_and(|largest| hash < *largest) && smallest.insert(hash) {
-            smallest.pop_last();
-        }
-    }
-    smallest.into_iter().collect()
+/// The hashes of the lines that say something: of all, or of a sample that is the same for the same line in any text.
+fn sketch_of(lines: &[&str]) -> Vec<u64> {
+    let share = if lines.len() <= SKETCH_ALL_LINES { 1 } else { SKETCH_SHARE };
+    let says_something = lines.iter().map(|line| line.trim_ascii()).filter(|line| line.len() >= 8);
+    says_something.map(|line| line_hash(line.as_bytes())).filter(|hash| hash.is_multiple_of(share)).collect()
 }
 
 /// A hash of a line that is the same on every machine: eight bytes at a time, multiplied and folded.
@@ -321,9 +334,8 @@ mod tests {
         assert_eq!(repeats.settle(Shown::Whole), None);
         let repeat = repeats.see(sighting(4, &text)).expect("a reference");
         let hash = Hash::of(&text);
-        let expected = format!(
-            "[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]\n"
-        );
+        let expected =
+            format!("[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]");
         assert_eq!(repeat, Repeat { text: expected, hash, shown: 0, total: 60 });
     }
 
@@ -347,9 +359,27 @@ mod tests {
              a: line 48 of the file says 336\na: line 49 of the file says 343\n\
              a: line 51 of the file says 357\na: line 52 of the file says 364\n\
              [lines 53-60 as its 53-60]\n\
-             [10/60 lines shown; headroom_retrieve hash={hash}]\n"
+             [10/60 lines shown; headroom_retrieve hash={hash}]"
         );
         assert_eq!(repeat.text, expected);
+    }
+
+    #[test]
+    fn printed_line_numbers_may_move_and_a_part_is_found_in_the_whole() {
+        let numbered = |text: &str| -> String {
+            text.lines().enumerate().map(|(at, line)| format!("{:>6}\t{line}\n", at + 1)).collect()
+        };
+        let (old, new) = (file("a"), file("a").replacen("a: line 3 ", "new\na: line 3 ", 1));
+        let (old, new) = (numbered(&old), numbered(&new));
+        let part: String = old.lines().skip(20).take(20).map(|line| format!("{line}\n")).collect();
+        let mut repeats = Repeats::new();
+        repeats.see(sighting(0, &old));
+        repeats.settle(Shown::Whole);
+        let text = repeats.see(sighting(1, &new)).expect("a reference").text;
+        assert!(text.contains("     3\tnew\n"), "{text}");
+        assert!(text.contains("\n[lines 6-61 as its 5-60, but for the numbers]\n"), "{text}");
+        let text = repeats.see(sighting(2, &part)).expect("a reference").text;
+        assert!(text.contains("]\n[lines 21-40 as its 21-40]\n[0/20 lines shown;"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the unit tests of transforms share.
 
+use crate::ccr::carries_marker;
 use crate::options::Mode;
 use crate::relevance::Question;
 use crate::tokens::Tokenizer;
@@ -42,7 +43,7 @@ pub(crate) fn encode(transform: &dyn Transform, text: &str) -> String {
 pub(crate) fn subset(transform: &dyn Transform, text: &str, question: &str) -> String {
     let (outcome, originals) = run(transform, text, false, question);
     let Outcome::Subset(subset) = outcome else { panic!("expected a subset, found {outcome:?}") };
-    assert!(super::holds_marker(&subset), "{subset}");
+    assert!(carries_marker(&subset), "{subset}");
     assert_eq!(originals, [text]);
     subset
 }

@@ -77,11 +77,12 @@ impl<'a> Gap<'a> {
         self.fold == Some(Fold::Context) && self.bytes <= TINY_BYTES
     }
 
-    /// The label, without a line break.
-    pub(super) fn label(&self) -> String {
+    /// The label, without a line break; the `first` one of its kind says what later ones mean.
+    pub(super) fn label(&self, is_first: bool) -> String {
         let Self { changed, context, hunks, files, first, .. } = *self;
         let (one, many) = match self.fold {
-            Some(Fold::Context) | None => return format!("[{context} context lines]"),
+            Some(Fold::Context) | None if is_first => return format!("[{context} lines of context, as below]"),
+            Some(Fold::Context) | None => return format!("[{context} lines]"),
             Some(Fold::Header) => return String::new(),
             Some(Fold::Whitespace) if hunks == 1 => {
                 return format!("[whitespace-only hunk folded: {changed} changed lines]");

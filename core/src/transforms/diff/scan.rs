@@ -91,7 +91,7 @@ impl<'a> Scan<'a> {
         while let Some(line) = self.line(0) {
             if line.starts_with("@@") {
                 match hunk_counts(line) {
-                    Some(counts) => section.hunks.push(self.hunk(counts)),
+                    Some(counts) => section.hunks.push(self.hunk(&counts)),
                     None => break,
                 }
             } else if !section.hunks.is_empty() {
@@ -121,9 +121,9 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads a hunk by the line counts of its header, so that a removed line `-- x` is not taken for a header.
-    fn hunk(&mut self, counts: HunkCounts) -> Range<usize> {
+    fn hunk(&mut self, counts: &HunkCounts) -> Range<usize> {
         let start = self.roles.len();
-        let HunkCounts { parents, mut old, mut new } = counts;
+        let HunkCounts { parents, mut old, mut new } = *counts;
         self.roles.push(Role::HunkHeader);
         while let Some(line) = self.line(0) {
             let signs = line.as_bytes().get(..parents).unwrap_or(line.as_bytes());

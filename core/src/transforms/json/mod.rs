@@ -106,12 +106,19 @@ fn lossless(frame: &Frame<'_>, spelling: &Spelling, document: &Document<'_>, roo
     Some(out)
 }
 
-fn subset<'a>(frame: &Frame<'_>, document: &Document<'_>, original: &'a str, room: usize, cx: &mut Context<'a>) -> String {
+fn subset<'a>(
+    frame: &Frame<'_>,
+    document: &Document<'_>,
+    original: &'a str,
+    room: usize,
+    cx: &mut Context<'a>,
+) -> String {
     let survey = Survey::of(document.source(), document.root(), cx.question());
     let mut out = String::from(frame.before);
     out.push_str(HEADER);
     out.push_str(" part; … stands for what is left out\n");
-    let mut writer = Writer { cx, original, clip: Clip { survey: &survey, left_out: 0, is_generous: true }, is_marked: false };
+    let mut writer =
+        Writer { cx, original, clip: Clip { survey: &survey, left_out: 0, is_generous: true }, is_marked: false };
     writer.write(document.root(), room, &mut out);
     if !writer.is_marked {
         let total = survey.count(document.root().span());

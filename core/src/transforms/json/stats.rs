@@ -133,7 +133,10 @@ pub(super) fn magnitude(raw: &str) -> Option<f64> {
         return Some(moment);
     }
     let amount = content.strip_prefix(['$', '€', '£', '¥'])?;
-    amount.split(['$', '€', '£', '¥']).filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok()).reduce(f64::max)
+    amount
+        .split(['$', '€', '£', '¥'])
+        .filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok())
+        .reduce(f64::max)
 }
 
 /// The digits of a date with a year first, as one number: later is larger.
@@ -147,7 +150,8 @@ fn moment(bytes: &[u8]) -> Option<f64> {
         return None;
     }
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).take(14);
-    let (value, length) = digits.fold((0.0, 0), |(value, length), digit| (value * 10.0 + f64::from(digit - b'0'), length + 1));
+    let (value, length) =
+        digits.fold((0.0, 0), |(value, length), digit| (value * 10.0 + f64::from(digit - b'0'), length + 1));
     Some(value * 10f64.powi(14 - length))
 }
 
@@ -185,7 +189,8 @@ fn is_code(content: &str) -> bool {
             _ => return false,
         }
     }
-    is_hexadecimal(content) && counts[0] > 0 && counts[1] + counts[2] > 0 || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
+    is_hexadecimal(content) && counts[0] > 0 && counts[1] + counts[2] > 0
+        || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
 }
 
 #[cfg(test)]
@@ -206,10 +211,21 @@ mod tests {
 
     #[test]
     fn hashes_and_addresses_are_opaque() {
-        for text in ["https://a.b/c", "30bbd75152df3069435f2f02d140962f1b880653", "8ff136be-d0ba-4a62-8a88-459ee38d7448", "MDExOlB1bGxSZXF1ZXN0Mjc5MTQ3NDM3"] {
+        for text in [
+            "https://a.b/c",
+            "30bbd75152df3069435f2f02d140962f1b880653",
+            "8ff136be-d0ba-4a62-8a88-459ee38d7448",
+            "MDExOlB1bGxSZXF1ZXN0Mjc5MTQ3NDM3",
+        ] {
             assert!(is_opaque(text), "{text}");
         }
-        for text in ["", "message-container-creating-failed-mount", "Update the README", "2024-05-12T05:51:40", "core-integration-testing-maven-3"] {
+        for text in [
+            "",
+            "message-container-creating-failed-mount",
+            "Update the README",
+            "2024-05-12T05:51:40",
+            "core-integration-testing-maven-3",
+        ] {
             assert!(!is_opaque(text), "{text}");
         }
     }

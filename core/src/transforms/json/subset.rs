@@ -3,6 +3,7 @@
 use crate::json::{Cursor, Kind};
 use crate::transform::Context;
 
+use super::cell;
 use super::clip::{self, Clip, Shares};
 use super::columns::{Columns, Shown};
 use super::encode::{self, content};
@@ -10,7 +11,6 @@ use super::select::Candidates;
 use super::stats;
 use super::survey::{Survey, Weight};
 use super::table::{Form, Row, Rows, Table};
-use super::cell;
 
 /// Below this many bytes a table is not worth its header.
 const MIN_TABLE_ROOM: usize = 300;
@@ -163,7 +163,14 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
     }
 
     /// Writes a row; `must_room` is what nested values of a row that must be shown may take.
-    fn row(&mut self, table: &Table<'d>, columns: &Columns<'d>, row: &Row<'d>, must_room: Option<usize>, out: &mut String) {
+    fn row(
+        &mut self,
+        table: &Table<'d>,
+        columns: &Columns<'d>,
+        row: &Row<'d>,
+        must_room: Option<usize>,
+        out: &mut String,
+    ) {
         let outer = std::mem::replace(&mut self.clip.is_generous, must_room.is_some());
         let nested = must_room.unwrap_or(SAMPLE_CELL);
         let text = if must_room.is_some() { MUST_TEXT } else { SAMPLE_CELL };

@@ -83,8 +83,10 @@ impl<'d> Survey<'d> {
         }
         let keys: Vec<_> = paths.iter().map(|path| path.key).collect();
         let scores = question.scores(&keys);
-        let best = scores.iter().copied().fold(0.0, f32::max);
-        let asked: Vec<_> = scores.into_iter().map(|score| score > 0.0 && score * 2.0 >= best).collect();
+        // Keys of addresses repeat the names of what they lead to.
+        let telling = scores.iter().zip(&paths).filter(|(_, path)| !path.stats.is_opaque());
+        let best = telling.map(|(score, _)| *score).fold(0.0, f32::max);
+        let asked: Vec<_> = scores.into_iter().map(|score| score > 0.0 && score * 2.5 >= best).collect();
         let asked_keys = keys.iter().zip(&asked).filter(|(_, asked)| **asked).map(|(key, _)| *key).collect();
         for index in 0..paths.len() {
             // A small record under a key that is asked for is asked for with all its members.
@@ -96,7 +98,7 @@ impl<'d> Survey<'d> {
         drop(units);
         let mut order = marks::Marks::new(text, &leaves, &matches, records.len());
         order.matches();
-        order.errors();
+        order.errors(&paths);
         let mut by_path: Vec<Vec<u32>> = paths.iter().map(|path| Vec::with_capacity(path.stats.count)).collect();
         for (index, leaf) in (0u32..).zip(&leaves) {
             if let Some(list) = by_path.get_mut(leaf.path as usize) {
@@ -224,13 +226,15 @@ impl<'d> Walk<'d> {
 
     /// A list of lists: their places are the columns, named by the first list when it holds names.
     fn lists(&mut self, lists: Cursor<'d>, path: u32, around: u32) {
-        let names: Vec<_> = lists.items().next().map(|first| first.items().map(|name| name.raw()).collect()).unwrap_or_default();
+        let names: Vec<_> =
+            lists.items().next().map(|first| first.items().map(|name| name.raw()).collect()).unwrap_or_default();
         let mut columns: Vec<u32> = Vec::new();
         for list in lists.items() {
             let record = self.record(list, around);
             for (place, value) in list.items().enumerate() {
                 if place == columns.len() {
-                    let name = names.get(place).and_then(|raw| content(raw)).filter(|name| name.len() <= 40).unwrap_or("");
+                    let name =
+                        names.get(place).and_then(|raw| content(raw)).filter(|name| name.len() <= 40).unwrap_or("");
                     columns.push(self.add_path(name, path, true));
                 }
                 self.leaf(value, columns[place], record);
@@ -265,11 +269,15 @@ pub(super) fn is_map(object: Cursor<'_>) -> bool {
     }
     match first {
         Kind::Object => {
-            let mut first_keys = object.members().filter_map(|(_, value)| value.members().next()).map(|(key, _)| key.raw());
+            let mut first_keys =
+                object.members().filter_map(|(_, value)| value.members().next()).map(|(key, _)| key.raw());
             first_keys.next().is_some_and(|first| first_keys.filter(|key| *key == first).count() * 2 >= object.len())
         }
         Kind::Array => false,
-        _ => object.len() >= 2 * MAP_MEMBERS && object.members().filter(|(key, _)| has_digit(key.raw())).count() * 2 > object.len(),
+        _ => {
+            object.len() >= 2 * MAP_MEMBERS
+                && object.members().filter(|(key, _)| has_digit(key.raw())).count() * 2 > object.len()
+        }
     }
 }
 

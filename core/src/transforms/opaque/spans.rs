@@ -27,6 +27,8 @@ pub(super) struct Span {
 /// The shortest run that is looked at, in bytes. Chosen by hand.
 pub(super) const MIN_RUN: usize = 512;
 const MIN_MINIFIED: usize = 2000;
+/// No block starts with a shorter line.
+const MIN_BLOCK_LINE: usize = 8;
 const MIN_DUMP_LINES: usize = 24;
 
 const DIGIT: u8 = 1;
@@ -156,6 +158,9 @@ struct Block {
 
 impl Block {
     fn add(&mut self, line: &str, start: usize, text: &str, spans: &mut Vec<Span>) {
+        if self.lines == 0 && line.len() < MIN_BLOCK_LINE {
+            return;
+        }
         let content = line.trim_end();
         let dump = dump_offset(content);
         let wrapped = dump.is_none() && content.len() <= 128 && !content.is_empty() && content.bytes().all(in_alphabet);
@@ -165,7 +170,9 @@ impl Block {
                 _ if self.is_dump && content == "*" => true,
                 Some(offset) if self.is_dump && self.step == 0 => offset > self.offset,
                 // After a `*`, which stands for repeated lines, offsets jump.
-                Some(offset) if self.is_dump => offset > self.offset && (offset - self.offset) % self.step == 0,
+                Some(offset) if self.is_dump => {
+                    offset > self.offset && (offset - self.offset).is_multiple_of(self.step)
+                }
                 None => !self.is_dump && wrapped && !self.is_last && length <= self.step,
                 Some(_) => false,
             };

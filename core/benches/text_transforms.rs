@@ -1,0 +1,110 @@
+//! The text transforms on a megabyte of their own content, beside doing nothing, which is a copy of the text.
+//!
+//! `cargo bench -p headroom-core --bench text_transforms`
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use headroom_core::options::Mode;
+use headroom_core::relevance::Question;
+use headroom_core::tokens::for_model;
+use headroom_core::transform::{Context, Part, Transform};
+use headroom_core::transforms::{Diff, Opaque, Repeats, Shown, Sighting, Whitespace};
+
+fn main() {
+    divan::main();
+}
+
+const MEGABYTE: usize = 1_000_000;
+
+/// Hunks of fourteen lines, six of them changed.
+fn diff() -> String {
+    let mut text = String::new();
+    for file in 0.. {
+        text.push_str(&format!("diff --git a/src/f{file}.rs b/src/f{file}.rs\nindex 1111111..2222222 100644\n"));
+        text.push_str(&format!("--- a/src/f{file}.rs\n+++ b/src/f{file}.rs\n"));
+        for hunk in 0..20 {
+            text.push_str(&format!("@@ -{0},11 +{0},11 @@ fn function_{hunk}() {{\n", hunk * 40));
+            for line in 0..14 {
+                let sign = [" ", " ", " ", " ", "-", "-", "-", "+", "+", "+", " ", " ", " ", " "][line];
+                text.push_str(&format!("{sign}    let value_{line} = compute({hunk}, {});\n", line * 7919 % 1000));
+            }
+        }
+        if text.len() >= MEGABYTE {
+            return text;
+        }
+    }
+    text
+}
+
+/// Prose with a run of 20 KB of base64 in every 40 KB.
+fn opaque() -> String {
+    let run: String =
+        (0..20_000_u64).map(|n| char::from(b'A' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) as u8)).collect();
+    let run = run.replace('D', "d").replace('E', "7").replace('F', "x").replace('G', "k9");
+    let prose = "The quick brown fox jumps over the lazy dog, again.\n".repeat(400);
+    format!("{prose}data:{run}\n").repeat(25)
+}
+
+/// A screen capture of 100 columns.
+fn screen() -> String {
+    (0..MEGABYTE / 101).map(|row| format!("  {:<98}\n", format!("host-{row} ready {}", row * 31))).collect()
+}
+
+fn apply(bencher: Bencher<'_, '_>, transform: &dyn Transform, text: &str) {
+    let tokenizer = for_model("gpt-4o");
+    let question = Question::new("What changed in `function_7` of src/f3.rs?", "");
+    bencher.counter(BytesCount::of_str(text)).bench(|| {
+        let mut cx = Context::new(Mode::Balanced, 1.0, &question, &*tokenizer);
+        let part = Part { text: black_box(text), tool: None, quotable: false };
+        let fit = transform.fit(&part);
+        (fit, transform.apply(&part, &mut cx).expect("applies"))
+    });
+}
+
+#[divan::bench]
+fn nothing(bencher: Bencher<'_, '_>) {
+    let text = diff();
+    bencher.counter(BytesCount::of_str(&text)).bench(|| black_box(&text).clone());
+}
+
+#[divan::bench]
+fn whitespace_of_a_screen(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Whitespace, &screen());
+}
+
+#[divan::bench]
+fn diff_of_sources(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Diff, &diff());
+}
+
+#[divan::bench]
+fn opaque_runs_in_prose(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Opaque, &opaque());
+}
+
+#[divan::bench]
+fn opaque_in_text_without_runs(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Opaque, &diff());
+}
+
+/// Four blocks of a quarter megabyte: new, equal, with one line changed, and different.
+#[divan::bench]
+fn repeats_in_four_blocks(bencher: Bencher<'_, '_>) {
+    let first: String = diff().chars().take(MEGABYTE / 4).collect();
+    let edited = first.replacen("compute(7, 0)", "compute(7, 1)", 1);
+    let other = first.replace("compute", "calculate");
+    let blocks = [&first, &first, &edited, &other];
+    bencher.counter(BytesCount::of_slice(&[0_u8; MEGABYTE])).bench(|| {
+        let mut repeats = Repeats::new();
+        let mut found = Vec::new();
+        for (index, text) in blocks.into_iter().enumerate() {
+            let message = Some(index);
+            let sighting =
+                Sighting { message, tool_name: "read", arguments: "", text: black_box(text), eligible: true };
+            let repeat = repeats.see(sighting);
+            repeats.settle(if repeat.is_some() { Shown::Repeat } else { Shown::Whole });
+            found.push(repeat);
+        }
+        found
+    });
+}

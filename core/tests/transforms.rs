@@ -1,0 +1,252 @@
+//! The promises that every transform keeps, checked for all of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use headroom_core::ccr::{Hash, markers_in};
+use headroom_core::options::Mode;
+use headroom_core::relevance::Question;
+use headroom_core::tokens::{Tokenizer, for_model};
+use headroom_core::transform::{Context, Outcome, Part, Transform, apply_checked};
+use headroom_core::transforms::all;
+use proptest::prelude::*;
+
+/// Transforms whose subset is written in a lossless form of their own; their own tests read it back.
+const REENCODED: &[&str] = &["json_table"];
+
+struct Checker {
+    transforms: Vec<Box<dyn Transform>>,
+    tokenizer: Arc<dyn Tokenizer>,
+}
+
+impl Checker {
+    fn new() -> Self {
+        Self { transforms: all(), tokenizer: for_model("gpt-4o") }
+    }
+
+    /// Checks every promise on one text and gives the names of the transforms that changed it.
+    fn check(&self, text: &str, question: &str) -> Vec<&'static str> {
+        let question = Question::new(question, "");
+        let mut changed = Vec::new();
+        for transform in &self.transforms {
+            for (mode, quotable) in [
+                (Mode::Lossless, false),
+                (Mode::Balanced, false),
+                (Mode::Balanced, true),
+                (Mode::Aggressive, false),
+                (Mode::Aggressive, true),
+            ] {
+                let part = Part { text, tool: None, quotable };
+                let _ = transform.fit(&part);
+                let mut cx = Context::new(mode, 1.0, &question, &*self.tokenizer);
+                let outcome = apply_checked(&**transform, &part, &mut cx).expect("applies");
+                let originals = cx.into_originals();
+                let name = transform.name();
+                let small = match &outcome {
+                    Outcome::Unchanged => continue,
+                    Outcome::Lossless(small) => {
+                        assert_eq!(transform.decode(small).as_deref(), Some(text), "{name} inverts itself");
+                        small
+                    }
+                    Outcome::Subset(small) => {
+                        assert_ne!(mode, Mode::Lossless, "{name} loses nothing in lossless mode");
+                        for original in &originals {
+                            assert_eq!(Hash::of(&original.text), original.hash, "{name} keeps what its marker names");
+                        }
+                        let kept: Vec<Hash> = originals.iter().map(|original| original.hash).collect();
+                        let marked: Vec<Hash> = markers_in(small).collect();
+                        assert!(!marked.is_empty(), "{name} announces what it leaves out\n{small}");
+                        assert!(marked.iter().all(|hash| kept.contains(hash)), "{name} marks what it keeps\n{small}");
+                        assert!(kept.iter().all(|hash| marked.contains(hash)), "{name} keeps what it marks\n{small}");
+                        if !REENCODED.contains(&name) {
+                            check_verbatim(name, text, small, quotable);
+                        }
+                        small
+                    }
+                };
+                assert!(self.tokenizer.count(small) < self.tokenizer.count(text), "{name} makes smaller");
+                let mut cx = Context::new(mode, 1.0, &question, &*self.tokenizer);
+                let part = Part { text: small, tool: None, quotable };
+                let again = apply_checked(&**transform, &part, &mut cx).expect("applies");
+                assert_eq!(again, Outcome::Unchanged, "{name} changes nothing the second time");
+                changed.push(name);
+            }
+        }
+        changed
+    }
+}
+
+/// Every line of a subset is, in order, text of the original with labels in brackets between; in a text to quote, lines
+/// are whole.
+fn check_verbatim(name: &str, text: &str, small: &str, quotable: bool) {
+    let mut rest = text;
+    for line in small.split('\n') {
+        let whole = find_line(rest, line);
+        if let Some(end) = whole {
+            rest = &rest[end..];
+            continue;
+        }
+        if quotable {
+            assert!(line.starts_with('[') && line.ends_with(']'), "{name} shows half of a line: {line:?}");
+        }
+        for piece in without_labels(line) {
+            let at = rest.find(piece);
+            let at = at.unwrap_or_else(|| panic!("{name} shows what the original has not: {piece:?} in\n{small}"));
+            rest = &rest[at + piece.len()..];
+        }
+    }
+}
+
+/// Where the first line that equals `line` ends.
+fn find_line(text: &str, line: &str) -> Option<usize> {
+    let mut end = 0;
+    for candidate in text.split('\n') {
+        end += candidate.len() + 1;
+        if candidate == line {
+            return Some(end.min(text.len()));
+        }
+    }
+    None
+}
+
+/// What stands around the labels of a line: brackets that end in what every label ends in.
+fn without_labels(line: &str) -> Vec<&str> {
+    const ENDS: [&str; 7] = [" left out]", " folded]", " lines]", " below]", " hunks]", " lines shown]", "]"];
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while let Some(end) = ENDS.iter().filter_map(|end| rest.find(end).map(|at| at + end.len())).min() {
+        // The innermost bracket: text before a label may hold brackets of its own.
+        let Some(start) = rest[..end].rfind('[') else { break };
+        pieces.push(&rest[..start]);
+        rest = &rest[end..];
+    }
+    pieces.push(rest);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Lines that one transform or another looks for, in any order.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "[ +-][a-z]{1,12} = [a-z]{1,9}\\([0-9]{1,3}\\);",
+        1 => Just("diff --git a/src/lib.rs b/src/lib.rs".to_owned()),
+        1 => Just("diff --git a/Cargo.lock b/Cargo.lock\nindex 1..2 100644".to_owned()),
+        1 => "(---|\\+\\+\\+) [ab]/(src|dist|docs)/[a-z]{1,5}\\.(rs|md|js|lock)",
+        2 => "@@ -[0-9],[0-9]{1,2} \\+[0-9],[0-9]{1,2} @@ fn [a-z]",
+        1 => "old mode 100644\nnew mode 100755|similarity index 100%\nrename from a\nrename to b|Binary files a and b differ",
+        2 => "[A-Za-z0-9+/]{64}",
+        1 => "x[A-Za-z0-9+/]{500,600}=",
+        1 => "[0-9a-f]{520}",
+        1 => "0000[0-9a-f]{4}: [0-9a-f]{4} [0-9a-f]{4}  ..",
+        1 => "(function [a-z]\\([a-z],[a-z]\\)\\{return [a-z]\\};){60,70}",
+        2 => " {0,6}[a-z]{1,5} {0,6}",
+        1 => "\\[[0-9]/[0-9] lines shown; headroom_retrieve hash=[0-9a-f]{24}\\]",
+        1 => "\\[whitespace left out: [0-9] spaces before each line\\]",
+        2 => "\\PC{0,40}",
+        1 => Just(String::new()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn promises_hold_for_mixed_lines(
+        lines in prop::collection::vec((line(), 1_usize..30), 0..60),
+        ending in prop_oneof![Just("\n"), Just("\r\n")],
+        question in "[a-z]{1,6} `[a-z]{1,3}` [0-9]{0,3}",
+    ) {
+        let lines: Vec<String> = lines.into_iter().flat_map(|(line, times)| std::iter::repeat_n(line, times)).collect();
+        Checker::new().check(&lines.join(ending), &question);
+    }
+
+    #[test]
+    fn promises_hold_for_any_characters(text in any::<String>(), times in 1_usize..200, question in any::<String>()) {
+        Checker::new().check(&text.repeat(times), &question);
+    }
+
+    #[test]
+    fn promises_hold_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
+        Checker::new().check(&String::from_utf8_lossy(&bytes), "");
+    }
+
+    #[test]
+    fn foreign_text_is_decoded_to_something_or_nothing(text in "(\\[whitespace left out: )?\\PC{0,60}\n?\\PC{0,30}") {
+        for transform in all() {
+            let _ = transform.decode(&text);
+        }
+    }
+}
+
+#[test]
+fn promises_hold_for_the_texts_of_all_vectors() {
+    let checker = Checker::new();
+    let mut changed = Vec::new();
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
+    for folder in folders(&vectors).iter().flat_map(|folder| folders(folder)) {
+        let input = std::fs::read_to_string(folder.join("input.json")).expect("every vector has an input");
+        let mut texts = Vec::new();
+        strings(&serde_json::from_str(&input).expect("JSON"), &mut texts);
+        for text in &texts {
+            changed.extend(checker.check(text, &texts[0]));
+        }
+    }
+    for transform in all() {
+        assert!(changed.contains(&transform.name()), "{} changes no vector", transform.name());
+    }
+}
+
+fn folders(path: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut folders: Vec<_> =
+        entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn strings(value: &serde_json::Value, texts: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => texts.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| strings(item, texts)),
+        serde_json::Value::Object(members) => members.values().for_each(|member| strings(member, texts)),
+        _ => {}
+    }
+}
+
+#[test]
+fn promises_hold_for_long_hostile_texts() {
+    let checker = Checker::new();
+    let hunk = format!("--- a/x\n+++ b/x\n@@ -1,{0} +1,{0} @@\n", u64::MAX);
+    for unit in [
+        "[",
+        " ",
+        "\"",
+        "\\",
+        "\r",
+        "\n",
+        "\0",
+        "👍",
+        "漢",
+        "A",
+        "@@",
+        "- ",
+        "+\n",
+        " \n",
+        "{",
+        ";",
+        "\t\n",
+        "=\n",
+        "0a ",
+        "diff --git ",
+        "diff --git a/x b/x\n",
+        "--- a\n+++ b\n",
+        "@@ -1 +1 @@\n",
+        "GIT binary patch\nliteral 1\n",
+        "00000000: 00\n",
+        "hash=",
+    ] {
+        let long = unit.repeat(200_000 / unit.len());
+        checker.check(&long, unit);
+        checker.check(&(hunk.clone() + &long), "");
+    }
+}
