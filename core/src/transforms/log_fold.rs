@@ -71,7 +71,9 @@ impl Transform for LogFold {
         }
         let subset = subset(part.text, &lines, cx);
         let small = subset.as_ref().map_or(part.text.len(), |(text, _)| text.len());
+        // A lossless form is rarely a sixth of the text; where the subset is smaller, the work is not done.
         if !part.quotable
+            && small >= part.text.len() / 6
             && let Some(folded) = lossless(part.text, &lines)
             && folded.len() <= small
         {
@@ -100,7 +102,7 @@ fn subset(text: &str, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(String, us
     if target_bytes >= text.len() {
         return None;
     }
-    let survey = Survey::of(text, lines);
+    let survey = Survey::of(lines);
     let keep = select::select(lines, &survey, cx.question(), target_bytes);
     let subset = write_subset(lines, &keep, |first, end, out| {
         let failures = survey.marks[first..end].iter().filter(|marks| marks.has(Marks::ERROR)).count();

@@ -24,6 +24,8 @@ enum Reason {
     Value,
     /// First line of a template.
     Template,
+    /// Passed tests and source code that a runner prints around a failure, while there is room.
+    Filler,
     /// Further lines: the last of a template, all of a rare one, more answers.
     More,
 }
@@ -42,6 +44,7 @@ impl Reason {
             Self::Family => 150,
             Self::Value => 165,
             Self::Template => 175,
+            Self::Filler => 70,
             Self::More => 180,
         }
     }
@@ -65,7 +68,7 @@ const CONTEXT_LINES: usize = 8;
 /// Lines before a failure among which are the frames that led to it.
 const LEAD_LINES: usize = 6;
 /// Lines before the statement that a test runner points at.
-const STATEMENT_LINES: usize = 3;
+const STATEMENT_LINES: usize = 5;
 /// What puts indented lines, source code in most outputs, behind others.
 const INDENTED: usize = 1_000_000;
 
@@ -77,8 +80,11 @@ pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, ta
         candidates.push(Candidate { reason, rank: rank.min(u32::MAX as usize) as u32, line: line as u32 });
     };
     ends(lines, &mut add);
-    failures(lines, survey, &mut add);
-    firsts(lines, survey, &mut add);
+    // Source code around the statement that failed, as pytest prints it, speaks of errors that did not happen.
+    let listing = lines.iter().any(|line| line.starts_with("E   "));
+    let is_source = |line: &str| listing && line.starts_with("    ");
+    failures(lines, survey, is_source, &mut add);
+    firsts(lines, survey, is_source, &mut add);
     for outlier in outliers(lines, survey) {
         add(Reason::Value, outlier.rank as usize, outlier.line);
     }
@@ -112,7 +118,12 @@ fn ends(lines: &Lines<'_>, add: &mut impl FnMut(Reason, usize, usize)) {
     }
 }
 
-fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
+fn failures(
+    lines: &Lines<'_>,
+    survey: &Survey,
+    is_source: impl Fn(&str) -> bool,
+    add: &mut impl FnMut(Reason, usize, usize),
+) {
     let mut families = vec![0usize; survey.templates.len()];
     let mut seen: HashedMap<u32> = HashedMap::default();
     let mut verdicts: HashedMap<usize> = HashedMap::default();
@@ -128,7 +139,7 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
         if marks.has(Marks::SUMMARY) && (first || last) {
             add(Reason::Frame, usize::from(!last), at);
         }
-        if marks.has(Marks::ERROR) && !marks.has(Marks::FRAME) && first {
+        if marks.has(Marks::ERROR) && !marks.has(Marks::FRAME) && first && !is_source(line) {
             let lead =
                 (at.saturating_sub(LEAD_LINES)..at).rev().take_while(|&before| !lines.get(before).trim().is_empty());
             for frame in lead.filter(|&before| survey.marks[before].has(Marks::FRAME)).take(2) {
@@ -153,7 +164,7 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
                 context = CONTEXT_LINES;
                 continue;
             }
-        } else if marks.has(Marks::ERROR.with(Marks::WARNING)) && !marks.has(Marks::FRAME) {
+        } else if marks.has(Marks::ERROR.with(Marks::WARNING)) && !marks.has(Marks::FRAME) && !is_source(line) {
             // A warning ranks behind a failure; the tenth failure of a family behind the first of another.
             let warning = if marks.has(Marks::ERROR) { 0 } else { 20 };
             if first {
@@ -176,14 +187,19 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
             context = context.max(1);
         } else if context > 0 {
             context -= 1;
-            if first {
+            if first && !marks.has(Marks::ROUTINE) {
                 add(Reason::FailureContext, CONTEXT_LINES - context, at);
             }
         }
     }
 }
 
-fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
+fn firsts(
+    lines: &Lines<'_>,
+    survey: &Survey,
+    is_source: impl Fn(&str) -> bool,
+    add: &mut impl FnMut(Reason, usize, usize),
+) {
     let mut sizes = vec![0; survey.templates.len()];
     for template in &survey.templates {
         sizes[template.family] += template.count;
@@ -193,8 +209,15 @@ fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize
         if line.trim().is_empty() {
             continue;
         }
+        let head = line.trim_start();
+        let source =
+            is_source(line) && !["def ", "class ", "@", "async def "].iter().any(|word| head.starts_with(word));
+        let routine = survey.marks[template.first].has(Marks::ROUTINE);
         let indented = if line.starts_with("    ") { INDENTED } else { 0 };
-        if template.family == id {
+        if source || (routine && template.family != id) {
+            add(Reason::Filler, sizes[id], template.first);
+            continue;
+        } else if template.family == id {
             add(Reason::Family, indented + sizes[id], template.first);
         } else {
             add(Reason::Template, indented + template.count, template.first);
@@ -207,17 +230,26 @@ fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize
 
 /// Lines of a template with a certain answer of which all are kept.
 const MAX_CERTAIN: u8 = 6;
+/// Lines that the question is put to: those of some 40 MB of a usual log.
+const MAX_ASKED: usize = 400_000;
 
 /// Lines that answer the question, the best of each template before further ones.
 fn answers(lines: &Lines<'_>, survey: &Survey, question: &Question, add: &mut impl FnMut(Reason, usize, usize)) {
-    let units: Vec<&str> = lines.iter().collect();
+    // Of a text of very many lines one of each template is asked.
+    let asked: Vec<usize> = if lines.len() <= MAX_ASKED {
+        (0..lines.len()).collect()
+    } else {
+        survey.templates.iter().map(|template| template.first).collect()
+    };
+    let units: Vec<&str> = asked.iter().map(|&at| lines.get(at)).collect();
     let matches = question.matches(&units);
-    let mut order: Vec<usize> = (0..matches.len()).filter(|&at| matches[at].score > 0.0).collect();
+    let mut order: Vec<usize> = (0..matches.len()).filter(|&nth| matches[nth].score > 0.0).collect();
     order.sort_by(|&one, &other| matches[other].score.total_cmp(&matches[one].score).then(one.cmp(&other)));
     let mut taken = vec![0u8; survey.templates.len()];
-    for (rank, at) in order.into_iter().enumerate() {
+    for (rank, nth) in order.into_iter().enumerate() {
+        let at = asked[nth];
         let taken = &mut taken[survey.template_of[at] as usize];
-        if matches[at].strong && *taken < MAX_CERTAIN {
+        if matches[nth].strong && *taken < MAX_CERTAIN {
             add(Reason::Frame, 2 + rank, at);
         } else if *taken < 3 {
             add(if *taken == 0 { Reason::Answer } else { Reason::More }, rank, at);

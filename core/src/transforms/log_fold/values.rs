@@ -31,6 +31,8 @@ struct Field {
     min: (f64, usize),
     sample: Vec<f32>,
     distinct: u32,
+    /// The key of the value of the line before, and its place.
+    last: (u64, u32),
 }
 
 struct Value {
@@ -76,16 +78,19 @@ pub(super) fn outliers(lines: &Lines<'_>, survey: &Survey) -> Vec<Outlier> {
             }
             let key = mix(mix_bytes(7, &line.as_bytes()[span]), id as u64);
             #[expect(clippy::cast_possible_truncation, reason = "lines and fields fit")]
-            let value = *known.entry(key).or_insert_with(|| {
-                field.distinct += 1;
-                values.push(Value { field: id as u32, count: 0, first: index as u32, last: index as u32 });
-                values.len() as u32 - 1
-            });
-            let value = &mut values[value as usize];
+            let (line, field_id) = (index as u32, id as u32);
+            if field.last.0 != key || field.distinct == 0 {
+                #[expect(clippy::cast_possible_truncation, reason = "there are fewer values than bytes, which fit")]
+                let place = *known.entry(key).or_insert_with(|| {
+                    field.distinct += 1;
+                    values.push(Value { field: field_id, count: 0, first: line, last: line });
+                    values.len() as u32 - 1
+                });
+                field.last = (key, place);
+            }
+            let value = &mut values[field.last.1 as usize];
             value.count += 1;
-            #[expect(clippy::cast_possible_truncation, reason = "lines fit")]
-            let index = index as u32;
-            value.last = index;
+            value.last = line;
         }
     }
     let mut found = extremes(&fields);
@@ -250,7 +255,7 @@ mod tests {
 
     fn outlier_lines(text: &str) -> Vec<usize> {
         let lines = Lines::of(text).unwrap();
-        outliers(&lines, &Survey::of(text, &lines)).iter().map(|outlier| outlier.line).collect()
+        outliers(&lines, &Survey::of(&lines)).iter().map(|outlier| outlier.line).collect()
     }
 
     #[test]
