@@ -1,5 +1,6 @@
 //! Logs, build and test output.
 
+mod clip;
 mod codec;
 mod fit;
 mod mask;
@@ -10,8 +11,11 @@ mod values;
 
 use std::fmt::Write as _;
 
+use self::clip::{LONG_LINE_BYTES, write_clipped};
 use self::notable::Marks;
+use self::select::Selection;
 use self::survey::Survey;
+use self::values::Common;
 use super::lines::{Lines, write_subset};
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
@@ -69,7 +73,7 @@ impl Transform for LogFold {
             return Ok(if part.quotable { None } else { lossless(part.text, &lines) }
                 .map_or(Outcome::Unchanged, Outcome::Lossless));
         }
-        let subset = subset(part.text, &lines, cx);
+        let subset = subset(part, &lines, cx);
         let small = subset.as_ref().map_or(part.text.len(), |(text, _)| text.len());
         // A lossless form is rarely a sixth of the text; where the subset is smaller, the work is not done.
         if !part.quotable
@@ -97,20 +101,39 @@ fn lossless(text: &str, lines: &Lines<'_>) -> Option<String> {
 }
 
 /// The subset without its marker and how many lines it shows, if it is small enough to be worth a marker.
-fn subset(text: &str, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(String, usize)> {
-    let target_bytes = cx.target_bytes(text.len());
-    if target_bytes >= text.len() {
+fn subset(part: &Part<'_>, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(String, usize)> {
+    let target_bytes = cx.target_bytes(part.text.len());
+    if target_bytes >= part.text.len() {
         return None;
     }
+    // Of a file that may be quoted back only whole lines go.
+    let clip = !part.quotable;
     let survey = Survey::of(lines);
-    let keep = select::select(lines, &survey, cx.question(), target_bytes);
-    let subset = write_subset(lines, &keep, |first, end, out| {
+    let Selection { keep, common } = select::select(lines, &survey, cx.question(), target_bytes, clip);
+    let show = |line: &str, out: &mut String| {
+        if clip && line.len() > LONG_LINE_BYTES { write_clipped(line, out) } else { out.push_str(line) }
+    };
+    let note = |first: usize, end: usize, out: &mut String| {
         let failures = survey.marks[first..end].iter().filter(|marks| marks.has(Marks::ERROR)).count();
         if failures > 0 {
             // Writing to a string cannot fail.
             let _ = write!(out, "; {failures} with failures");
         }
-    });
+    };
+    let mut subset = write_subset(lines, &keep, show, note);
+    write_common(&common, &mut subset);
     let shown = keep.iter().take(lines.count()).filter(|kept| **kept).count();
-    (subset.len() < text.len() / 10 * 9).then_some((subset, shown))
+    (shown > 0 && subset.len() < part.text.len() / 10 * 9).then_some((subset, shown))
+}
+
+/// Says how often the most frequent values occur: `[counted in all lines: 10.0.0.1 in 286 of the 521 lines like line 35]`.
+fn write_common(common: &[Common<'_>], out: &mut String) {
+    for (nth, Common { value, line, count, of }) in common.iter().enumerate() {
+        let start = if nth == 0 { "[counted in all lines: " } else { "; " };
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{start}{value} in {count} of the {of} lines like line {}", line + 1);
+    }
+    if !common.is_empty() {
+        out.push_str("]\n");
+    }
 }

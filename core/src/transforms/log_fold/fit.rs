@@ -6,7 +6,7 @@ use super::survey::HashedMap;
 use crate::conversation::ToolCall;
 use crate::transforms::lines::Lines;
 
-/// Bytes looked at, at the start and again in the middle.
+/// Bytes looked at, at the start, in the middle and at the end.
 const SAMPLE_BYTES: usize = 16 * 1024;
 /// Texts with fewer lines are left alone.
 const MIN_LINES: usize = 8;
@@ -46,7 +46,8 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
         return 0.0;
     }
     let runner = filled.iter().filter(|line| is_runner(line)).count();
-    if runner > 0 && (called || runner > 2 || share(runner) > 0.02) {
+    let certain = filled.iter().any(|line| is_certain_runner(line));
+    if certain || runner > 0 && (called || runner > 2 || share(runner) > 0.02) {
         return 0.85;
     }
     let mut templates: HashedMap<()> = HashedMap::default();
@@ -107,9 +108,9 @@ fn is_table(filled: &[&str]) -> bool {
     })
 }
 
-/// Text from the start and from the middle, in whole lines if these are not longer than it.
+/// Text from the start, the middle and the end, in whole lines if these are not longer than it.
 fn sample(text: &str) -> String {
-    if text.len() <= 2 * SAMPLE_BYTES {
+    if text.len() <= 3 * SAMPLE_BYTES {
         return text.to_owned();
     }
     let cut = |from: usize| {
@@ -117,7 +118,7 @@ fn sample(text: &str) -> String {
         let start = if from == 0 { 0 } else { part.find('\n').map_or(0, |at| at + 1) };
         &part[start..part.rfind('\n').filter(|end| *end > start).unwrap_or(part.len())]
     };
-    [cut(0), cut(text.len() / 2)].join("\n")
+    [cut(0), cut(text.len() / 2), cut(text.len() - SAMPLE_BYTES)].join("\n")
 }
 
 /// `-rw-r--r-- 1 root …`: a line of a directory listing.
@@ -166,7 +167,21 @@ fn has_level(line: &str) -> bool {
         .any(|word| LEVELS.contains(&word))
 }
 
-/// A line that only a test runner, a compiler or a package manager prints.
+/// A line that only a test runner prints.
+fn is_certain_runner(line: &str) -> bool {
+    const STARTS: [&str; 6] = [
+        "Traceback (most recent call last)",
+        "test result: ",
+        "=== RUN ",
+        "--- FAIL: ",
+        "Tests run: ",
+        "Test Suites: ",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start))
+        || (line.starts_with("====") && line.contains(" test session starts "))
+}
+
+/// A line that test runners, compilers and package managers print.
 fn is_runner(line: &str) -> bool {
     const STARTS: [&str; 25] = [
         "test result:",
@@ -199,7 +214,7 @@ fn is_runner(line: &str) -> bool {
         || line.contains("INTERNALERROR>")
         || (line.starts_with("test ") && line.contains(" ... "))
         || (STARTS.iter().any(|start| line.starts_with(start))
-            && !(line.starts_with("running ") && !line.contains(" test")))
+            && (line.contains(" test") || !line.starts_with("running ")))
 }
 
 /// Whether the call reads a log, builds or tests.

@@ -1,9 +1,10 @@
 //! Which lines of a log a subset keeps.
 
+use super::clip::{CLIPPED_BYTES, LONG_LINE_BYTES};
 use super::mask::mix_bytes;
 use super::notable::Marks;
 use super::survey::{HashedMap, Survey};
-use super::values::outliers;
+use super::values::{Common, MINOR, find};
 use crate::relevance::Question;
 use crate::transforms::lines::{GAP_BYTES, Lines, close_small_gaps};
 
@@ -72,8 +73,26 @@ const STATEMENT_LINES: usize = 5;
 /// What puts indented lines, source code in most outputs, behind others.
 const INDENTED: usize = 1_000_000;
 
-/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top.
-pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, target_bytes: usize) -> Vec<bool> {
+/// What a subset shows.
+pub(super) struct Selection<'a> {
+    /// Whether a line stays.
+    pub(super) keep: Vec<bool>,
+    /// Values that many lines share, of which one stays.
+    pub(super) common: Vec<Common<'a>>,
+}
+
+/// Values that many lines share and that are counted for the reader.
+const MAX_COMMON: usize = 5;
+
+/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top. With `clip`,
+/// long lines count as what is shown of them.
+pub(super) fn select<'a>(
+    lines: &Lines<'a>,
+    survey: &Survey,
+    question: &Question,
+    target_bytes: usize,
+    clip: bool,
+) -> Selection<'a> {
     let mut candidates = Vec::new();
     let mut add = |reason, rank: usize, line: usize| {
         #[expect(clippy::cast_possible_truncation, reason = "there are fewer lines than bytes, which fit")]
@@ -85,8 +104,10 @@ pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, ta
     let is_source = |line: &str| listing && line.starts_with("    ");
     failures(lines, survey, is_source, &mut add);
     firsts(lines, survey, is_source, &mut add);
-    for outlier in outliers(lines, survey) {
-        add(Reason::Value, outlier.rank as usize, outlier.line);
+    let findings = find(lines, survey);
+    for outlier in &findings.outliers {
+        let reason = if outlier.rank < MINOR { Reason::Value } else { Reason::More };
+        add(reason, outlier.rank as usize, outlier.line);
     }
     answers(lines, survey, question, &mut add);
     candidates.sort_unstable_by_key(|candidate| (candidate.reason, candidate.rank, candidate.line));
@@ -98,14 +119,22 @@ pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, ta
             continue;
         }
         let beside = line.checked_sub(1).is_some_and(|before| keep[before]) || keep.get(line + 1) == Some(&true);
-        let cost = lines.get(line).len() + 1 + if beside { 0 } else { GAP_BYTES };
+        let bytes = lines.get(line).len();
+        let shown_bytes = if clip && bytes > LONG_LINE_BYTES { CLIPPED_BYTES } else { bytes };
+        let cost = shown_bytes + 1 + if beside { 0 } else { GAP_BYTES };
         if used_bytes + cost <= target_bytes / 100 * candidate.reason.share_percent() {
             keep[line] = true;
             used_bytes += cost;
         }
     }
     close_small_gaps(lines, &mut keep);
-    keep
+    let mut common: Vec<Common<'a>> = Vec::new();
+    for value in findings.common.into_iter().filter(|common| keep[common.line]) {
+        if common.len() < MAX_COMMON && common.iter().all(|other| other.value != value.value) {
+            common.push(value);
+        }
+    }
+    Selection { keep, common }
 }
 
 fn ends(lines: &Lines<'_>, add: &mut impl FnMut(Reason, usize, usize)) {

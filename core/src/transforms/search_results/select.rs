@@ -171,9 +171,8 @@ fn write_file(results: &Results<'_>, keep: &[bool], first: usize, end: usize, ou
             *left_out = 0;
         }
     };
-    for at in first..end {
-        let entry = &results.entries[at];
-        if keep[at] {
+    for (entry, kept) in results.entries[first..end].iter().zip(&keep[first..end]) {
+        if *kept {
             label(&mut left_out, out);
             out.push_str(&entry.rest);
             out.push('\n');
