@@ -230,8 +230,12 @@ fn rare_values(
         if failing && value.count == 1 && (count <= FEW_FAILURES || field.distinct as usize * 10 < count * 9) {
             found.push(Outlier { line: value.first as usize, rank: MINOR });
         }
-        let few = field.distinct as usize <= (count / 8).clamp(2, 24) && best.count as usize * 3 >= count;
-        if few && value.count as usize * 20 <= count {
+        // Few values, of which this one has far fewer lines than its share, or one has most of them.
+        let few = field.distinct as usize <= (count / 8).clamp(2, 24);
+        let (lines_with, distinct) = (value.count as usize, field.distinct as usize);
+        let rare_value =
+            lines_with * distinct * 8 <= count || (best.count as usize * 3 >= count && lines_with * 20 <= count);
+        if few && rare_value {
             found.push(Outlier { line: value.first as usize, rank: 100 + value.count });
             found.push(Outlier { line: value.last as usize, rank: 200 + value.count });
             if (3..=6).contains(&value.count) {
