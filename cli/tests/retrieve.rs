@@ -1,5 +1,7 @@
 //! `headroom retrieve`, `store` and `stats`: what was left out comes back.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod command;
 
 use command::{Place, conversation, rows, words};

@@ -1,5 +1,7 @@
 //! `headroom verify`: a certificate is checked offline, and a changed byte is found.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod command;
 
 use command::{Place, conversation, rows, words};

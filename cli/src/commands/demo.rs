@@ -33,6 +33,8 @@ struct Case {
 /// A fact that the conversation's question or the next one needs.
 #[derive(Deserialize)]
 struct Needle {
+    /// `asked` when the question needs it, `latent` when the next one may.
+    mark: String,
     answer_spans: Vec<String>,
 }
 
@@ -76,12 +78,13 @@ pub(crate) fn run(program: &str, store: &str, screen: &mut Screen) -> Result<u8,
     let total = screen.paint(Tone::Title, total).into_owned();
     writeln!(screen, "{total}")?;
     let reads: Vec<&str> = compressed.after().blocks.iter().map(|block| &*block.text).collect();
-    let there = case.needles.iter().filter(|needle| is_visible(needle, &reads)).count();
-    writeln!(
-        screen,
-        "Facts that this question or the next one needs, still visible: {there} of {}",
-        case.needles.len()
-    )?;
+    let asked: Vec<&Needle> = case.needles.iter().filter(|needle| needle.mark == "asked").collect();
+    let there = asked.iter().filter(|needle| is_visible(needle, &reads)).count();
+    let words = match asked.len() - there {
+        0 => format!("All {} facts that the question needs are still visible.", asked.len()),
+        _ => format!("{there} of {} facts that the question needs are visible, the others retrievable.", asked.len()),
+    };
+    writeln!(screen, "{words}")?;
     let hash = give_one_back(screen, &engine, &changes)?;
 
     writeln!(screen)?;

@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A folder with a store, gone with the test.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The command, with its store in this folder and without the caller's colours.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
         command
             .args(arguments)
@@ -32,12 +32,12 @@ impl Place {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs with something on standard input.
-    pub fn pipe(&self, arguments: &[&str], input: &[u8]) -> Output {
+    pub(crate) fn pipe(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// Runs with success and gives standard output.
-    pub fn succeed(&self, arguments: &[&str], input: &[u8]) -> String {
+    pub(crate) fn succeed(&self, arguments: &[&str], input: &[u8]) -> String {
         let output = self.pipe(arguments, input);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -60,18 +60,18 @@ impl Place {
 }
 
 /// Standard error as text.
-pub fn words(output: &Output) -> String {
+pub(crate) fn words(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// A recorded case as a request body.
-pub fn case(name: &str) -> serde_json::Value {
+pub(crate) fn case(name: &str) -> serde_json::Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(name).with_extension("json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// 400 rows as the output of a tool, indented, with one that matters.
-pub fn rows() -> String {
+pub(crate) fn rows() -> String {
     let rows: Vec<_> = (0..400)
         .map(|id| {
             let state = if id == 217 { "CrashLoopBackOff" } else { "Running" };
@@ -82,7 +82,7 @@ pub fn rows() -> String {
 }
 
 /// A conversation of the `OpenAI` shape whose tool result is `text`, with spacing that no serialiser writes.
-pub fn conversation(text: &str) -> String {
+pub(crate) fn conversation(text: &str) -> String {
     let (call, text) =
         (r#"{"id":"c1","type":"function","function":{"name":"kubectl","arguments":"{}"}}"#, serde_json::json!(text));
     format!(

@@ -218,7 +218,7 @@ impl State {
     }
 
     fn touch(&mut self, hash: Hash, now_s: u64) {
-        if let Some(entry) = self.entries.get_mut(&hash).filter(|entry| entry.shown_s < now_s) {
+        if let Some(entry) = self.entries.get_mut(&hash).filter(|entry| retention::is_touch_due(entry.shown_s, now_s)) {
             self.by_showing.remove(&(entry.shown_s, entry.number, hash));
             entry.shown_s = now_s;
             self.by_showing.insert((now_s, entry.number, hash));

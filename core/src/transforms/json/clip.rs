@@ -47,12 +47,12 @@ impl<'d> Clip<'_, 'd> {
 
     /// As much of the content of a string as is to be shown.
     pub(super) fn text<'t>(&mut self, value: Cursor<'d>, text: &'t str, room: usize) -> &'t str {
-        let limit = if self.is_hit(value) {
+        let limit = if self.survey.weight(value.span()) == Some(Weight::Must) {
             REMARKABLE
         } else if stats::is_opaque(text) && !(self.is_generous && !stats::is_dull(text)) {
             if room > 2 * WHOLE { 2 * WHOLE } else { OPAQUE }
         } else {
-            room.clamp(WHOLE, REMARKABLE)
+            room.clamp(WHOLE, REMARKABLE / 4)
         };
         // A string that is cut for a few bytes is no shorter.
         if text.len() <= limit + 8 {

@@ -149,17 +149,26 @@ impl<'d> Columns<'d> {
         }
     }
 
-    /// Leaves out columns until a row takes no more than `room` bytes: nested values first, then long texts, the longest
-    /// first, and neither what the question names nor what is short.
+    /// Leaves out columns until a row takes no more than `room` bytes: nested values first, the longest first, then long
+    /// texts, the shortest first, since the longest is what the rows are about; neither what the question names nor what
+    /// is short.
     pub(super) fn fit(&mut self, room: usize) {
         let rows = self.shaped.max(1);
         loop {
             let shown = || self.list.iter().filter(|column| column.shown == Shown::Cells);
             let total: usize = shown().map(|column| column.bytes / rows + 1).sum();
             let candidates = shown().filter(|column| !column.is_asked && column.bytes > SHORT * rows);
-            let longest =
-                candidates.max_by_key(|column| (column.nested * 2 > column.stats.count, column.bytes, column.index));
-            let Some(index) = longest.map(|column| column.index).filter(|_| total > room) else { return };
+            let next = candidates.max_by_key(|column| {
+                let is_nested = column.nested * 2 > column.stats.count;
+                (is_nested, if is_nested { column.bytes } else { usize::MAX - column.bytes }, column.index)
+            });
+            let texts = self
+                .list
+                .iter()
+                .filter(|column| column.shown == Shown::Cells && column.stats.strings * 2 > column.stats.count);
+            let is_last = texts.count() < 2;
+            let next = next.filter(|column| total > room && !(is_last && column.stats.strings > 0));
+            let Some(index) = next.map(|column| column.index) else { return };
             if let Some(column) = self.list.get_mut(index) {
                 column.shown = Shown::Dropped;
             }

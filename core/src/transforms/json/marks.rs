@@ -81,12 +81,22 @@ impl<'s> Marks<'s> {
         let faint = self.matches.iter().filter(|found| !found.strong);
         let best = faint.map(|found| found.score).fold(0.0, f32::max);
         let mut good: Vec<(f32, usize)> = Vec::new();
+        let mut dull = Vec::new();
         for (index, (found, leaf)) in self.matches.iter().zip(self.leaves).enumerate() {
-            if found.strong {
-                self.weights[index] = Some(Weight::Must);
-            } else if found.score > 0.0 && found.score * 2.0 >= best && !stats::is_dull(unit(&self.text[leaf.span()])) {
-                good.push((found.score, index));
+            if !found.strong && (found.score <= 0.0 || found.score * 2.0 < best) {
+                continue;
             }
+            let is_dull = stats::is_dull(unit(&self.text[leaf.span()]));
+            match (found.strong, is_dull) {
+                (true, false) => self.weights[index] = Some(Weight::Must),
+                (true, true) => dull.push(index),
+                (false, false) => good.push((found.score, index)),
+                (false, true) => {}
+            }
+        }
+        // An address that holds a name is shown when nothing else does.
+        if !self.weights.contains(&Some(Weight::Must)) {
+            dull.into_iter().for_each(|index| self.weights[index] = Some(Weight::Must));
         }
         // What many values have selects none of them.
         let limit = (self.leaves.len() / 400).max(2 * MAX_NAMED);
@@ -99,7 +109,7 @@ impl<'s> Marks<'s> {
     }
 
     /// Marks short strings that name a failure: all of them when they are few, else the first of each wording.
-    pub(super) fn errors(&mut self) {
+    pub(super) fn errors(&mut self, paths: &[Path<'_>]) {
         let mut found = Vec::new();
         for hit in FAILURE.find_iter(self.text) {
             let index = self.leaves.partition_point(|leaf| (leaf.end as usize) <= hit.start());
@@ -107,7 +117,16 @@ impl<'s> Marks<'s> {
                 continue;
             };
             let raw = &self.text[leaf.span()];
-            if raw.len() <= SHORT && !stats::is_opaque(unit(raw)) && found.last() != Some(&index) {
+            if raw.len() > SHORT || stats::is_opaque(unit(raw)) || found.last() == Some(&index) {
+                continue;
+            }
+            // What most rows say is no news.
+            let stats = paths.get(leaf.path as usize).map(|path| &path.stats);
+            let is_usual = stats.is_some_and(|stats| {
+                let times = stats.seen.get(raw).map_or(0, |seen| seen.count as usize);
+                times > 2 && times * 2 > stats.count
+            });
+            if !is_usual {
                 found.push(index);
             }
         }
@@ -134,7 +153,11 @@ impl<'s> Marks<'s> {
         if !path.is_column || stats.count < MIN_COLUMN {
             return;
         }
-        if path.key.to_ascii_lowercase().contains("status") && stats.numbers > 0 {
+        let is_status = ["status", "statuscode", "status_code", "code"].iter().any(|name| {
+            let from = path.key.len().saturating_sub(name.len());
+            path.key.get(from..).is_some_and(|end| end.eq_ignore_ascii_case(name))
+        });
+        if is_status && stats.min.is_some_and(|min| min.value >= 100.0) {
             self.status_codes(indexes);
         }
         if stats.is_category() {
@@ -295,19 +318,15 @@ impl<'s> Marks<'s> {
         if records.is_empty() || records.len() > MAX_REFERRING {
             return;
         }
-        let ids: HashMap<&str, u32> = self
-            .leaves
-            .iter()
-            .filter(|leaf| records.contains(&leaf.record))
-            .map(|leaf| (unit(&self.text[leaf.span()]), leaf.record))
-            .filter(|(id, _)| is_id(id))
-            .collect();
+        let is_name = |leaf: &Leaf| {
+            paths.get(leaf.path as usize).is_some_and(|path| path.is_column && matches!(path.key, "key" | "id" | "_id"))
+        };
+        let referring = self.leaves.iter().filter(|leaf| records.contains(&leaf.record) && !is_name(leaf));
+        let mut ids: HashSet<&str> =
+            referring.map(|leaf| unit(&self.text[leaf.span()])).filter(|content| is_id(content)).collect();
         for (index, leaf) in self.leaves.iter().enumerate() {
-            let is_name = paths
-                .get(leaf.path as usize)
-                .is_some_and(|path| path.is_column && matches!(path.key, "key" | "id" | "_id"));
-            let is_referred = || ids.get(unit(&self.text[leaf.span()])).is_some_and(|record| *record != leaf.record);
-            if is_name && is_referred() {
+            // The first record of that name is the one that is meant.
+            if is_name(leaf) && ids.remove(unit(&self.text[leaf.span()])) {
                 self.weights[index] = Some(Weight::Must);
             }
         }

@@ -83,8 +83,10 @@ impl<'d> Survey<'d> {
         }
         let keys: Vec<_> = paths.iter().map(|path| path.key).collect();
         let scores = question.scores(&keys);
-        let best = scores.iter().copied().fold(0.0, f32::max);
-        let asked: Vec<_> = scores.into_iter().map(|score| score > 0.0 && score * 2.0 >= best).collect();
+        // Keys of addresses repeat the names of what they lead to.
+        let telling = scores.iter().zip(&paths).filter(|(_, path)| !path.stats.is_opaque());
+        let best = telling.map(|(score, _)| *score).fold(0.0, f32::max);
+        let asked: Vec<_> = scores.into_iter().map(|score| score > 0.0 && score * 2.5 >= best).collect();
         let asked_keys = keys.iter().zip(&asked).filter(|(_, asked)| **asked).map(|(key, _)| *key).collect();
         for index in 0..paths.len() {
             // A small record under a key that is asked for is asked for with all its members.
@@ -96,7 +98,7 @@ impl<'d> Survey<'d> {
         drop(units);
         let mut order = marks::Marks::new(text, &leaves, &matches, records.len());
         order.matches();
-        order.errors();
+        order.errors(&paths);
         let mut by_path: Vec<Vec<u32>> = paths.iter().map(|path| Vec::with_capacity(path.stats.count)).collect();
         for (index, leaf) in (0u32..).zip(&leaves) {
             if let Some(list) = by_path.get_mut(leaf.path as usize) {
