@@ -158,25 +158,24 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Applies a transform and makes sure that its outcome costs fewer tokens than the part; otherwise the part stays as it
-/// came and nothing is kept for retrieval. A part that carries a marker, or that the transform itself wrote, stays too.
+/// Applies a transform to a part that costs `tokens`, and gives what it made with its tokens if that costs fewer. A part
+/// that carries a marker, or that the transform itself wrote, stays as it came.
 ///
 /// # Errors
 /// The transform's own.
 pub fn apply_checked<'a>(
     transform: &dyn Transform,
     part: &Part<'a>,
+    tokens: u64,
     cx: &mut Context<'a>,
-) -> Result<Outcome, TransformError> {
+) -> Result<Option<(Outcome, u64)>, TransformError> {
     if carries_marker(part.text) || transform.decode(part.text).is_some() {
-        return Ok(Outcome::Unchanged);
+        return Ok(None);
     }
     let outcome = transform.apply(part, cx)?;
-    match &outcome {
-        Outcome::Lossless(text) | Outcome::Subset(text) if cx.count(text) >= cx.count(part.text) => {
-            cx.originals.clear();
-            Ok(Outcome::Unchanged)
-        }
-        _ => Ok(outcome),
-    }
+    let tokens_after = match &outcome {
+        Outcome::Unchanged => return Ok(None),
+        Outcome::Lossless(text) | Outcome::Subset(text) => cx.count(text),
+    };
+    Ok((tokens_after < tokens).then_some((outcome, tokens_after)))
 }

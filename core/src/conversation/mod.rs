@@ -23,7 +23,7 @@ pub use body::{Body, HostValue, Value};
 pub use json_body::JsonBody;
 pub use json_value::JsonValue;
 pub use node::{JsonNode, Node};
-pub use shape::detect_shape;
+pub use shape::{Located, detect_shape, locate};
 pub use walk::read;
 
 #[cfg(test)]

@@ -20,20 +20,25 @@ pub fn detect_shape<N: Node>(root: &N) -> Result<Shape> {
 }
 
 /// Where the list of a conversation is.
-pub(super) struct Located<N> {
-    pub(super) shape: Shape,
+#[derive(Debug, Clone)]
+pub struct Located<N> {
+    /// The wire shape.
+    pub shape: Shape,
     /// The request body, if the caller gave one.
-    pub(super) body: Option<N>,
+    pub body: Option<N>,
     /// Whether the body stands under `response` in a WebSocket frame.
-    pub(super) is_wrapped: bool,
+    pub is_wrapped: bool,
     /// The member of the body that is the list; `None` without a body.
-    pub(super) list_key: Option<&'static str>,
+    pub list_key: Option<&'static str>,
     /// The list, or the string that stands for one; `None` when it appears twice or is null.
-    pub(super) list: Option<N>,
+    pub list: Option<N>,
 }
 
 /// Finds the list in what the caller gave.
-pub(super) fn locate<N: Node>(root: &N) -> Result<Located<N>> {
+///
+/// # Errors
+/// As [`detect_shape`].
+pub fn locate<N: Node>(root: &N) -> Result<Located<N>> {
     match root.kind() {
         Kind::Array => {
             let shape = root.items().find_map(|item| shape_of(&item)).unwrap_or(Shape::Chat);

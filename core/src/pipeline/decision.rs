@@ -39,6 +39,7 @@ impl Decision {
         transform: &'static str,
         kind: ContentKind,
         outcome: Outcome,
+        tokens: u64,
         kept: Vec<Kept<'_>>,
         block: &str,
     ) -> Option<Self> {
@@ -53,7 +54,7 @@ impl Decision {
             shown: kept.shown,
             total: kept.total,
         });
-        Some(Self { transform, kind, text: text.into(), tokens: 0, lossless, originals: originals.collect() })
+        Some(Self { transform, kind, text: text.into(), tokens, lossless, originals: originals.collect() })
     }
 }
 

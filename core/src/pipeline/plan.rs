@@ -1,5 +1,6 @@
 //! What every block of a request becomes: who is eligible, what it costs, what was decided.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -7,6 +8,7 @@ use serde::Serialize;
 
 use super::call::Call;
 use super::decision::{Decision, DecisionKey};
+use super::dispatch::panic_text;
 use super::engine::Engine;
 use super::progress::Biases;
 use crate::ccr::{Hash, RETRIEVE_TOOL, carries_marker};
@@ -16,7 +18,7 @@ use crate::error::Result;
 use crate::options::{CompressOptions, Mode};
 use crate::relevance::Question;
 use crate::tokens::{self, Tokenizer};
-use crate::transform::{Context, Fit, Outcome, Part};
+use crate::transform::{Context, Fit, Outcome, Part, apply_checked};
 
 /// File reads of fewer bytes stay whole, because an agent is likely to edit what it just read.
 ///
@@ -234,22 +236,18 @@ impl Plan {
         let arguments = part.tool.map_or("", |tool| tool.arguments.as_str());
         let question = Question::new(planned.question.as_deref().unwrap_or(""), arguments);
         let mut context = Context::new(mode, scale, &question, &*self.tokenizer);
-        let applied = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| transform.apply(&part, &mut context)));
-        let outcome = match applied {
-            Ok(Ok(outcome)) => outcome,
+        let applied = catch_unwind(AssertUnwindSafe(|| apply_checked(transform, &part, planned.tokens, &mut context)));
+        let (outcome, tokens) = match applied {
+            Ok(Ok(Some(made))) => made,
+            Ok(Ok(None)) => return Ok(None),
             Ok(Err(failed)) => return Err(format!("{} failed: {failed}", transform.name())),
-            Err(panic) => {
-                return Err(format!("{} {}", transform.name(), super::dispatch::panic_text(&*panic)));
-            }
+            Err(panic) => return Err(format!("{} {}", transform.name(), panic_text(&*panic))),
         };
         if mode == Mode::Lossless && matches!(outcome, Outcome::Subset(_)) {
             return Ok(None);
         }
-        let decision = Decision::new(transform.name(), kind, outcome, context.into_originals(), part.text);
-        Ok(decision.and_then(|mut decision| {
-            decision.tokens = self.tokenizer.count(&decision.text);
-            (decision.tokens < planned.tokens).then(|| Arc::new(decision))
-        }))
+        let originals = context.into_originals();
+        Ok(Decision::new(transform.name(), kind, outcome, tokens, originals, part.text).map(Arc::new))
     }
 
     pub(super) fn part(&self, index: usize) -> Part<'_> {

@@ -55,9 +55,9 @@ impl Plan {
         let marker = context.marker(part.text, 0, part.text.lines().count(), "lines");
         let kind =
             self.blocks[index].decision.as_ref().map_or(crate::detect::ContentKind::Text, |decision| decision.kind);
-        let mut decision = Decision::new("omit", kind, Outcome::Subset(marker), context.into_originals(), part.text)?;
-        decision.tokens = self.tokenizer().count(&decision.text);
-        Some(Arc::new(decision))
+        let tokens = self.tokenizer().count(&marker);
+        let originals = context.into_originals();
+        Decision::new("omit", kind, Outcome::Subset(marker), tokens, originals, part.text).map(Arc::new)
     }
 
     fn why_not(&self, missed_by: u64) -> String {

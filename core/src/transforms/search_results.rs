@@ -59,7 +59,7 @@ impl Transform for SearchResults {
         let Some(style) = Lines::of(&part.text[..end]).and_then(|lines| parse::style(&lines)) else { return Fit::No };
         let called = part.tool.is_some_and(pattern::is_search);
         match style {
-            _ if part.quotable => Fit::No,
+            _ if part.quotable || codec::is_encoded(part.text) => Fit::No,
             Style::Json => Fit::Yes(ContentKind::Search, 0.98),
             Style::Prefixed | Style::Heading if called => Fit::Yes(ContentKind::Search, 0.95),
             Style::Numbered if called => Fit::Yes(ContentKind::Search, 0.9),
@@ -109,4 +109,118 @@ fn lossless(text: &str, lines: &Lines<'_>, results: &Results<'_>) -> Option<Stri
     codec::encode(lines, results)
         .filter(|folded| folded.len() < text.len() / 10 * 9)
         .filter(|folded| codec::decode(folded).as_deref() == Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::conversation::ToolCall;
+    use crate::options::Mode;
+    use crate::relevance::Question;
+    use crate::tokens::{Estimate, Family};
+
+    fn tool() -> ToolCall {
+        ToolCall { name: "bash".into(), arguments: r#"{"command":"rg -n Cache src"}"#.into(), ..Default::default() }
+    }
+
+    fn part<'a>(text: &'a str, tool: &'a ToolCall) -> Part<'a> {
+        Part { text, tool: Some(tool), quotable: false }
+    }
+
+    fn apply(text: &str, mode: Mode, question: &str) -> Outcome {
+        let (tool, question, tokenizer) = (tool(), Question::new(question, ""), Estimate::new(Family::Other));
+        let mut cx = Context::new(mode, 1.0, &question, &tokenizer);
+        SearchResults.apply(&part(text, &tool), &mut cx).unwrap()
+    }
+
+    fn results() -> String {
+        let uses = (0..30).flat_map(|file| {
+            (1..30).map(move |line| {
+                format!("src/part_{file}/mod.rs:{}:        let value = Cache::get(key, {line});\n", line * 7)
+            })
+        });
+        let mut lines: Vec<String> = uses.collect();
+        lines.insert(400, "src/part_13/cache.rs:12:pub struct Cache {\n".into());
+        lines.insert(500, "src/part_17/user.rs:3:use crate::part_13::Cache;\n".into());
+        lines.concat()
+    }
+
+    #[test]
+    fn definitions_imports_and_the_ends_of_files_stay_under_one_path() {
+        let text = results();
+        let Outcome::Subset(subset) = apply(&text, Mode::Balanced, "how is a value cached?") else {
+            panic!("a subset")
+        };
+        assert!(subset.contains("src/part_13/cache.rs\n12:pub struct Cache {\n"), "{subset}");
+        assert!(subset.contains("src/part_17/user.rs\n3:use crate::part_13::Cache;\n"), "{subset}");
+        assert!(subset.contains("src/part_0/mod.rs\n7:") && subset.contains(" more]\n203:"), "{subset}");
+        assert!(
+            subset.len() * 5 < text.len() * 2 && subset.ends_with(']') && subset.contains("/872 lines shown; "),
+            "{subset}"
+        );
+    }
+
+    #[test]
+    fn the_match_that_the_question_names_stays() {
+        let text = results()
+            .replace("src/part_21/mod.rs:105:        let value", "src/part_21/mod.rs:105:        let tenant_quota");
+        let Outcome::Subset(subset) = apply(&text, Mode::Balanced, "who sets tenant_quota?") else {
+            panic!("a subset")
+        };
+        assert!(subset.contains("105:        let tenant_quota = Cache::get(key, 15);"), "{subset}");
+    }
+
+    #[test]
+    fn lossless_mode_gives_the_bytes_back() {
+        let text = results();
+        let Outcome::Lossless(folded) = apply(&text, Mode::Lossless, "") else { panic!("lossless") };
+        assert!(folded.len() * 10 < text.len() * 8);
+        assert_eq!(SearchResults.decode(&folded).as_deref(), Some(&*text));
+        assert_eq!(SearchResults.fit(&part(&folded, &tool())), Fit::No);
+    }
+
+    #[test]
+    fn a_search_that_reads_code_stays_whole() {
+        let text = "12:pub struct Cache {\n".to_owned()
+            + &(13..200).map(|line| format!("{line}-    field_{line}: u8,\n")).collect::<String>();
+        assert_eq!(apply(&text, Mode::Balanced, ""), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn other_output_and_file_reads_do_not_fit() {
+        let tool = tool();
+        assert_eq!(SearchResults.fit(&part("no matches\nat all\n", &tool)), Fit::No);
+        assert_eq!(SearchResults.fit(&Part { quotable: true, ..part(&results(), &tool) }), Fit::No);
+    }
+
+    proptest! {
+        #[test]
+        fn kept_matches_are_verbatim_and_in_order(picks in proptest::collection::vec((0..4usize, 1..900usize, "[a-z =(){};]{0,60}"), 60..300)) {
+            let text: String = picks.iter().map(|(file, line, text)| format!("src/f{file}.rs:{line}:{text}\n")).collect();
+            let (mut path, mut expected) = ("", text.lines());
+            if let Outcome::Subset(subset) = apply(&text, Mode::Aggressive, "f a b") {
+                for line in subset.lines().filter(|line| !line.starts_with('[')) {
+                    if parse::numbered(line).is_none() {
+                        path = line;
+                    } else {
+                        let whole = format!("{path}:{line}");
+                        prop_assert!(expected.any(|other| other == whole), "{} in {}", whole, subset);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_handled(text in "(\\PC|[:\\-0-9a-z/.\n]|\r|\0){0,400}") {
+            let tool = tool();
+            let _ = SearchResults.fit(&part(&text, &tool));
+            for mode in [Mode::Lossless, Mode::Balanced, Mode::Aggressive] {
+                if let Outcome::Lossless(folded) = apply(&text, mode, "a") {
+                    prop_assert_eq!(SearchResults.decode(&folded), Some(text.clone()));
+                }
+            }
+        }
+    }
 }

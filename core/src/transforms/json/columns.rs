@@ -110,7 +110,8 @@ impl<'d> Columns<'d> {
 
     /// Notes which columns have had the same contents in every row.
     fn compare(&mut self, cells: &[Option<Cursor<'d>>], is_first: bool) {
-        let text = |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
+        let text =
+            |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
         for index in 1..self.list.len() {
             let Some(column) = self.list.get(index).filter(|column| column.shown == Shown::Cells) else { continue };
             let same = if is_first {
@@ -161,7 +162,10 @@ impl<'d> Columns<'d> {
                 let is_nested = column.nested * 2 > column.stats.count;
                 (is_nested, if is_nested { column.bytes } else { usize::MAX - column.bytes }, column.index)
             });
-            let texts = self.list.iter().filter(|column| column.shown == Shown::Cells && column.stats.strings * 2 > column.stats.count);
+            let texts = self
+                .list
+                .iter()
+                .filter(|column| column.shown == Shown::Cells && column.stats.strings * 2 > column.stats.count);
             let is_last = texts.count() < 2;
             let next = next.filter(|column| total > room && !(is_last && column.stats.strings > 0));
             let Some(index) = next.map(|column| column.index) else { return };

@@ -113,7 +113,9 @@ impl<'s> Marks<'s> {
         let mut found = Vec::new();
         for hit in FAILURE.find_iter(self.text) {
             let index = self.leaves.partition_point(|leaf| (leaf.end as usize) <= hit.start());
-            let Some(leaf) = self.leaves.get(index).filter(|leaf| (leaf.start as usize) < hit.start()) else { continue };
+            let Some(leaf) = self.leaves.get(index).filter(|leaf| (leaf.start as usize) < hit.start()) else {
+                continue;
+            };
             let raw = &self.text[leaf.span()];
             if raw.len() > SHORT || stats::is_opaque(unit(raw)) || found.last() == Some(&index) {
                 continue;
@@ -241,7 +243,8 @@ impl<'s> Marks<'s> {
             }
         }
         if wordings.len() * 3 <= sentences {
-            let rare: Vec<_> = wordings.values().filter(|(count, _)| *count <= 2).flat_map(|(_, indexes)| *indexes).collect();
+            let rare: Vec<_> =
+                wordings.values().filter(|(count, _)| *count <= 2).flat_map(|(_, indexes)| *indexes).collect();
             rare.into_iter().for_each(|index| self.mark(index, Weight::Wanted));
         }
     }
@@ -286,8 +289,10 @@ impl<'s> Marks<'s> {
         let low = measured.select_nth_unstable_by(quarter, order).1.0;
         let high = measured.select_nth_unstable_by(3 * quarter, order).1.0;
         let range = high - low;
-        let mut far: Vec<_> =
-            measured.into_iter().filter(|(value, _)| *value < low - 3.0 * range || *value > high + 3.0 * range).collect();
+        let mut far: Vec<_> = measured
+            .into_iter()
+            .filter(|(value, _)| *value < low - 3.0 * range || *value > high + 3.0 * range)
+            .collect();
         // A column that is mostly one value, or has a long tail, has no outliers.
         if range <= 0.0 || far.len() > 20 {
             return;

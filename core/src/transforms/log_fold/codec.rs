@@ -81,6 +81,11 @@ pub(super) fn encode(lines: &Lines<'_>) -> Option<String> {
     Some(out)
 }
 
+/// Whether a text starts as the lossless form does.
+pub(super) fn is_encoded(text: &str) -> bool {
+    text.starts_with(START)
+}
+
 /// The inverse of [`encode`]; `None` for a text of another form.
 pub(super) fn decode(encoded: &str) -> Option<String> {
     let (head, mut rest) = encoded.strip_prefix(START)?.split_once('\n')?;

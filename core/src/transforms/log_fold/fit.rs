@@ -1,12 +1,12 @@
 //! Whether a text is a log, the output of a build or of a test run.
 
 use super::mask::template_hash;
-use super::notable::{Marks, mark};
+use super::notable::{Marks, look};
 use super::survey::HashedMap;
 use crate::conversation::ToolCall;
 use crate::transforms::lines::Lines;
 
-/// Bytes looked at, at the start and again in the middle.
+/// Bytes looked at, at the start, in the middle and at the end.
 const SAMPLE_BYTES: usize = 16 * 1024;
 /// Texts with fewer lines are left alone.
 const MIN_LINES: usize = 8;
@@ -16,7 +16,7 @@ const MIN_LINES: usize = 8;
 /// # Sources
 /// All shares and confidences are chosen by hand.
 pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
-    if is_data(text.trim_start()) {
+    if is_data(text[..text.floor_char_boundary(SAMPLE_BYTES)].trim_start()) {
         return 0.0;
     }
     let sample = sample(text);
@@ -46,7 +46,8 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
         return 0.0;
     }
     let runner = filled.iter().filter(|line| is_runner(line)).count();
-    if runner > 0 && (called || runner > 2 || share(runner) > 0.02) {
+    let certain = filled.iter().any(|line| is_certain_runner(line));
+    if certain || runner > 0 && (called || runner > 2 || share(runner) > 0.02) {
         return 0.85;
     }
     let mut templates: HashedMap<()> = HashedMap::default();
@@ -54,7 +55,7 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
         templates.insert(template_hash(line, true), ());
     }
     let repeated = 1.0 - share(templates.len());
-    let marked = share(mark(&sample, &lines).iter().filter(|marks| **marks != Marks::default()).count());
+    let marked = share(filled.iter().filter(|line| look(line).0 != Marks::default()).count());
     let indented = share(filled.iter().filter(|line| line.starts_with(['\t', ' '])).count());
     let numbered = share(filled.iter().filter(|line| is_numbered(line)).count());
     match (leveled > 0.3, called) {
@@ -107,26 +108,17 @@ fn is_table(filled: &[&str]) -> bool {
     })
 }
 
-/// Whole lines from the start and from the middle.
+/// Text from the start, the middle and the end, in whole lines if these are not longer than it.
 fn sample(text: &str) -> String {
-    let cut = |from: usize, to: usize| {
-        let from = if from == 0 {
-            0
-        } else {
-            text.as_bytes()[from..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| from + at + 1)
-        };
-        let to = text.as_bytes()[..to.min(text.len())]
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(text.len().min(to), |at| at);
-        text.get(from..to).unwrap_or_default()
-    };
-    if text.len() <= 2 * SAMPLE_BYTES {
+    if text.len() <= 3 * SAMPLE_BYTES {
         return text.to_owned();
     }
-    let middle = text.len() / 2;
-    let (start, middle) = (cut(0, SAMPLE_BYTES), cut(middle, middle + SAMPLE_BYTES));
-    [start, middle].join("\n")
+    let cut = |from: usize| {
+        let part = &text[text.floor_char_boundary(from)..text.floor_char_boundary(from + SAMPLE_BYTES)];
+        let start = if from == 0 { 0 } else { part.find('\n').map_or(0, |at| at + 1) };
+        &part[start..part.rfind('\n').filter(|end| *end > start).unwrap_or(part.len())]
+    };
+    [cut(0), cut(text.len() / 2), cut(text.len() - SAMPLE_BYTES)].join("\n")
 }
 
 /// `-rw-r--r-- 1 root …`: a line of a directory listing.
@@ -175,7 +167,21 @@ fn has_level(line: &str) -> bool {
         .any(|word| LEVELS.contains(&word))
 }
 
-/// A line that only a test runner, a compiler or a package manager prints.
+/// A line that only a test runner prints.
+fn is_certain_runner(line: &str) -> bool {
+    const STARTS: [&str; 6] = [
+        "Traceback (most recent call last)",
+        "test result: ",
+        "=== RUN ",
+        "--- FAIL: ",
+        "Tests run: ",
+        "Test Suites: ",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start))
+        || (line.starts_with("====") && line.contains(" test session starts "))
+}
+
+/// A line that test runners, compilers and package managers print.
 fn is_runner(line: &str) -> bool {
     const STARTS: [&str; 25] = [
         "test result:",
@@ -208,7 +214,7 @@ fn is_runner(line: &str) -> bool {
         || line.contains("INTERNALERROR>")
         || (line.starts_with("test ") && line.contains(" ... "))
         || (STARTS.iter().any(|start| line.starts_with(start))
-            && !(line.starts_with("running ") && !line.contains(" test")))
+            && (line.contains(" test") || !line.starts_with("running ")))
 }
 
 /// Whether the call reads a log, builds or tests.

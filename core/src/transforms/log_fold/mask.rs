@@ -146,10 +146,8 @@ pub(super) fn mix_bytes(mut hash: u64, bytes: &[u8]) -> u64 {
         word.copy_from_slice(chunk);
         hash = mix(hash, u64::from_le_bytes(word));
     }
-    for &byte in chunks.remainder() {
-        hash = mix(hash, u64::from(byte));
-    }
-    mix(hash, bytes.len() as u64)
+    let rest = chunks.remainder().iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    mix(hash, rest ^ (bytes.len() as u64) << 56)
 }
 
 /// The hash of a line's template: its bytes without its values. With `loose`, a run of blanks counts as one, because

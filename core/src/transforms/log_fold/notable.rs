@@ -4,8 +4,6 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use crate::transforms::lines::Lines;
-
 /// What a line is notable for: a set of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Marks(u8);
@@ -23,6 +21,8 @@ impl Marks {
     pub(super) const FRAME: Self = Self(16);
     /// It is a frame in code of a library or a runtime.
     pub(super) const LIBRARY: Self = Self(32);
+    /// It says that something usual went as usual: a passed test, a download, a compiled unit.
+    pub(super) const ROUTINE: Self = Self(64);
 
     pub(super) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -76,44 +76,63 @@ fn is_complaint(word: &[u8]) -> bool {
     COMPLAINTS.iter().any(|complaint| word.eq_ignore_ascii_case(complaint.as_bytes()))
 }
 
-/// Marks every line.
-pub(super) fn mark(text: &str, lines: &Lines<'_>) -> Vec<Marks> {
-    let mut marks: Vec<Marks> = lines.iter().map(shape).collect();
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    while let Some(whole) = WORDS.find_at(bytes, from) {
-        let line = lines.at_offset(whole.start());
-        from = whole.end();
-        if negated(bytes, whole.start(), whole.end()) {
+/// What a line is notable for, and whether that depends on its values: `0 failed` has the template of `3 failed`.
+pub(super) fn look(line: &str) -> (Marks, bool) {
+    let mut marks = shape(line);
+    // `test returns_an_error ... ok` is good news.
+    if marks.has(Marks::ROUTINE) {
+        return (marks, false);
+    }
+    let bytes = line.as_bytes();
+    let (mut from, mut by_value) = (0, false);
+    while let Some(word) = WORDS.find_at(bytes, from) {
+        from = word.end();
+        let count = count_at(bytes, word.start(), word.end());
+        by_value |= count.is_some();
+        if count == Some(0) || is_denied(&bytes[..word.start()]) {
             continue;
         }
-        let mark = if is_complaint(whole.as_bytes()) { Marks::WARNING } else { Marks::ERROR };
-        if let Some(marks) = marks.get_mut(line) {
-            *marks = marks.with(mark);
-            if mark == Marks::ERROR {
-                // Nothing more to learn from this line.
-                from = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |ahead| from + ahead);
-            }
+        if is_complaint(word.as_bytes()) {
+            marks = marks.with(Marks::WARNING);
+        } else {
+            marks = marks.with(Marks::ERROR);
+            // Nothing more to learn from this line.
+            break;
         }
     }
-    marks
+    (marks, by_value)
 }
 
-/// Whether a failure word only says that there was none: `0 failed`, `no errors`, `errors=0`.
-fn negated(bytes: &[u8], start: usize, end: usize) -> bool {
+/// Where the first failure word of a line is.
+pub(super) fn first_failure(line: &str) -> Option<usize> {
+    WORDS.find_iter(line.as_bytes()).find(|word| !is_complaint(word.as_bytes())).map(|word| word.start())
+}
+
+/// The number of failures that stands at a failure word: `0 failed`, `errors=0`, `Failures: 12`; large ones as 9.
+fn count_at(bytes: &[u8], start: usize, end: usize) -> Option<u8> {
+    let number = |digits: &[u8]| match digits {
+        [digit] => digit.is_ascii_digit().then(|| digit - b'0'),
+        _ => (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit)).then_some(9),
+    };
     let before = bytes[..start].trim_ascii_end();
     let word_start = before.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
-    if before.len() < start && (&before[word_start..] == b"0" || before[word_start..].eq_ignore_ascii_case(b"no")) {
-        return true;
+    if let Some(count) = number(&before[word_start..]).filter(|_| before.len() < start) {
+        return Some(count);
     }
-    let rest = &bytes[end..bytes.len().min(end + 16)];
+    let rest = &bytes[end..bytes.len().min(end + 24)];
     let rest = rest.strip_prefix(b"ures").or(rest.strip_prefix(b"ed")).unwrap_or(rest);
     let rest = rest.strip_prefix(b"s").unwrap_or(rest);
-    let value = match rest.first() {
-        Some(b'=' | b':') => rest[1..].trim_ascii_start(),
-        _ => return false,
-    };
-    value.first() == Some(&b'0') && !value.get(1).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
+    let (b'=' | b':', value) = rest.split_first()? else { return None };
+    let value = value.trim_ascii_start();
+    let digits = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'.').count();
+    number(&value[..digits])
+}
+
+/// Whether a failure word is denied by the word before it: `no errors`.
+fn is_denied(before: &[u8]) -> bool {
+    let before = before.strip_suffix(b" ").unwrap_or_default();
+    let word = &before[before.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1)..];
+    word.eq_ignore_ascii_case(b"no") || word.eq_ignore_ascii_case(b"without")
 }
 
 /// A line without its indentation and without colour at its start.
@@ -217,7 +236,7 @@ fn shape(line: &str) -> Marks {
     let text = bare(line);
     let Some(&first) = text.as_bytes().first() else { return marks };
     let pytest = line.starts_with("E  ") || line.starts_with(">  ");
-    let banner = (first == b'=' || first == b'_') && is_banner(text);
+    let banner = matches!(first, b'=' | b'_' | b'-') && is_banner(text);
     if pytest || banner || VERDICT_STARTS.iter().any(|start| text.starts_with(start)) || text.ends_with("... FAILED") {
         marks = marks.with(Marks::VERDICT);
     }
@@ -227,6 +246,9 @@ fn shape(line: &str) -> Marks {
         || is_count(text)
     {
         marks = marks.with(Marks::SUMMARY);
+    }
+    if is_routine(text) {
+        marks = marks.with(Marks::ROUTINE);
     }
     if is_frame(text) {
         marks = marks.with(Marks::FRAME);
@@ -246,6 +268,63 @@ fn is_banner(text: &str) -> bool {
         && bytes.starts_with(&[fill; 3])
         && bytes.ends_with(&[fill; 3])
         && bytes.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// A passed test, or one step of many of a build or an installation.
+fn is_routine(text: &str) -> bool {
+    const STARTS: [&str; 31] = [
+        "ok ",
+        "PASS ",
+        "PASSED ",
+        "--- PASS",
+        "=== RUN",
+        "=== PAUSE",
+        "=== CONT",
+        "✓ ",
+        "✔ ",
+        "√ ",
+        "Compiling ",
+        "Checking ",
+        "Downloading ",
+        "Downloaded ",
+        "Collecting ",
+        "Using cached ",
+        "Requirement already satisfied",
+        "Fetching ",
+        "Get:",
+        "Unpacking ",
+        "Selecting previously",
+        "Preparing to unpack",
+        "Setting up ",
+        "Pulling ",
+        "Extracting ",
+        "Fresh ",
+        "Adding ",
+        "Locking ",
+        "[INFO] Download",
+        "Progress",
+        "remote: ",
+    ];
+    const ENDS: [&str; 8] = [
+        "... ok",
+        "... ignored",
+        " PASSED",
+        " OK",
+        "Pull complete",
+        "Download complete",
+        "Already exists",
+        "Verifying Checksum",
+    ];
+    let end = text.trim_end();
+    STARTS.iter().any(|start| text.starts_with(start))
+        || ENDS.iter().any(|tail| end.ends_with(tail))
+        || has_pass_percent(end)
+}
+
+/// `tests/a.py::test_b PASSED   [ 42%]`, `[  3%] Building C object`.
+fn has_pass_percent(text: &str) -> bool {
+    let percent = text.ends_with("%]") && text.contains("PASSED");
+    percent || (text.starts_with('[') && text.get(1..6).is_some_and(|head| head.ends_with("%]") || head.ends_with('%')))
 }
 
 /// `3 passed, 1 failed`, `12 errors`: a number and an outcome at the start.
@@ -292,7 +371,7 @@ mod tests {
     use super::*;
 
     fn marks_of(line: &str) -> Marks {
-        mark(line, &Lines::of(line).unwrap())[0]
+        look(line).0
     }
 
     #[test]
@@ -322,6 +401,7 @@ mod tests {
     #[test]
     fn runners_verdicts_and_summaries_are_known() {
         for line in [
+            "---- tests::a stdout ----",
             "FAILED a.py::test_b - x",
             "E       assert 1 == 2",
             "test a ... FAILED",
@@ -339,6 +419,20 @@ mod tests {
         ] {
             assert!(marks_of(line).has(Marks::SUMMARY), "{line}");
         }
+    }
+
+    #[test]
+    fn what_went_as_usual_is_routine() {
+        for line in [
+            "test a::b ... ok",
+            "a.py::test_b PASSED   [ 42%]",
+            "   Compiling serde v1.0",
+            "[  3%] Building C object a.o",
+        ] {
+            assert!(marks_of(line).has(Marks::ROUTINE), "{line}");
+        }
+        assert!(!marks_of("test fails_with_an_error ... ok").has(Marks::ERROR));
+        assert!(!marks_of("[lines]").has(Marks::ROUTINE) && !marks_of("test a ... FAILED").has(Marks::ROUTINE));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Which lines of a log a subset keeps.
 
+use super::clip::{CLIPPED_BYTES, LONG_LINE_BYTES};
 use super::mask::mix_bytes;
 use super::notable::Marks;
 use super::survey::{HashedMap, Survey};
-use super::values::outliers;
+use super::values::{Common, MINOR, find};
 use crate::relevance::Question;
 use crate::transforms::lines::{GAP_BYTES, Lines, close_small_gaps};
 
@@ -24,6 +25,8 @@ enum Reason {
     Value,
     /// First line of a template.
     Template,
+    /// Passed tests and source code that a runner prints around a failure, while there is room.
+    Filler,
     /// Further lines: the last of a template, all of a rare one, more answers.
     More,
 }
@@ -42,6 +45,7 @@ impl Reason {
             Self::Family => 150,
             Self::Value => 165,
             Self::Template => 175,
+            Self::Filler => 70,
             Self::More => 180,
         }
     }
@@ -65,22 +69,45 @@ const CONTEXT_LINES: usize = 8;
 /// Lines before a failure among which are the frames that led to it.
 const LEAD_LINES: usize = 6;
 /// Lines before the statement that a test runner points at.
-const STATEMENT_LINES: usize = 3;
+const STATEMENT_LINES: usize = 5;
 /// What puts indented lines, source code in most outputs, behind others.
 const INDENTED: usize = 1_000_000;
 
-/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top.
-pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, target_bytes: usize) -> Vec<bool> {
+/// What a subset shows.
+pub(super) struct Selection<'a> {
+    /// Whether a line stays.
+    pub(super) keep: Vec<bool>,
+    /// Values that many lines share, of which one stays.
+    pub(super) common: Vec<Common<'a>>,
+}
+
+/// Values that many lines share and that are counted for the reader.
+const MAX_COMMON: usize = 5;
+
+/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top. With `clip`,
+/// long lines count as what is shown of them.
+pub(super) fn select<'a>(
+    lines: &Lines<'a>,
+    survey: &Survey,
+    question: &Question,
+    target_bytes: usize,
+    clip: bool,
+) -> Selection<'a> {
     let mut candidates = Vec::new();
     let mut add = |reason, rank: usize, line: usize| {
         #[expect(clippy::cast_possible_truncation, reason = "there are fewer lines than bytes, which fit")]
         candidates.push(Candidate { reason, rank: rank.min(u32::MAX as usize) as u32, line: line as u32 });
     };
     ends(lines, &mut add);
-    failures(lines, survey, &mut add);
-    firsts(lines, survey, &mut add);
-    for outlier in outliers(lines, survey) {
-        add(Reason::Value, outlier.rank as usize, outlier.line);
+    // Source code around the statement that failed, as pytest prints it, speaks of errors that did not happen.
+    let listing = lines.iter().any(|line| line.starts_with("E   "));
+    let is_source = |line: &str| listing && line.starts_with("    ");
+    failures(lines, survey, is_source, &mut add);
+    firsts(lines, survey, is_source, &mut add);
+    let findings = find(lines, survey);
+    for outlier in &findings.outliers {
+        let reason = if outlier.rank < MINOR { Reason::Value } else { Reason::More };
+        add(reason, outlier.rank as usize, outlier.line);
     }
     answers(lines, survey, question, &mut add);
     candidates.sort_unstable_by_key(|candidate| (candidate.reason, candidate.rank, candidate.line));
@@ -92,14 +119,22 @@ pub(super) fn select(lines: &Lines<'_>, survey: &Survey, question: &Question, ta
             continue;
         }
         let beside = line.checked_sub(1).is_some_and(|before| keep[before]) || keep.get(line + 1) == Some(&true);
-        let cost = lines.get(line).len() + 1 + if beside { 0 } else { GAP_BYTES };
+        let bytes = lines.get(line).len();
+        let shown_bytes = if clip && bytes > LONG_LINE_BYTES { CLIPPED_BYTES } else { bytes };
+        let cost = shown_bytes + 1 + if beside { 0 } else { GAP_BYTES };
         if used_bytes + cost <= target_bytes / 100 * candidate.reason.share_percent() {
             keep[line] = true;
             used_bytes += cost;
         }
     }
     close_small_gaps(lines, &mut keep);
-    keep
+    let mut common: Vec<Common<'a>> = Vec::new();
+    for value in findings.common.into_iter().filter(|common| keep[common.line]) {
+        if common.len() < MAX_COMMON && common.iter().all(|other| other.value != value.value) {
+            common.push(value);
+        }
+    }
+    Selection { keep, common }
 }
 
 fn ends(lines: &Lines<'_>, add: &mut impl FnMut(Reason, usize, usize)) {
@@ -112,7 +147,12 @@ fn ends(lines: &Lines<'_>, add: &mut impl FnMut(Reason, usize, usize)) {
     }
 }
 
-fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
+fn failures(
+    lines: &Lines<'_>,
+    survey: &Survey,
+    is_source: impl Fn(&str) -> bool,
+    add: &mut impl FnMut(Reason, usize, usize),
+) {
     let mut families = vec![0usize; survey.templates.len()];
     let mut seen: HashedMap<u32> = HashedMap::default();
     let mut verdicts: HashedMap<usize> = HashedMap::default();
@@ -128,7 +168,7 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
         if marks.has(Marks::SUMMARY) && (first || last) {
             add(Reason::Frame, usize::from(!last), at);
         }
-        if marks.has(Marks::ERROR) && !marks.has(Marks::FRAME) && first {
+        if marks.has(Marks::ERROR) && !marks.has(Marks::FRAME) && first && !is_source(line) {
             let lead =
                 (at.saturating_sub(LEAD_LINES)..at).rev().take_while(|&before| !lines.get(before).trim().is_empty());
             for frame in lead.filter(|&before| survey.marks[before].has(Marks::FRAME)).take(2) {
@@ -153,7 +193,7 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
                 context = CONTEXT_LINES;
                 continue;
             }
-        } else if marks.has(Marks::ERROR.with(Marks::WARNING)) && !marks.has(Marks::FRAME) {
+        } else if marks.has(Marks::ERROR.with(Marks::WARNING)) && !marks.has(Marks::FRAME) && !is_source(line) {
             // A warning ranks behind a failure; the tenth failure of a family behind the first of another.
             let warning = if marks.has(Marks::ERROR) { 0 } else { 20 };
             if first {
@@ -176,14 +216,19 @@ fn failures(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usi
             context = context.max(1);
         } else if context > 0 {
             context -= 1;
-            if first {
+            if first && !marks.has(Marks::ROUTINE) {
                 add(Reason::FailureContext, CONTEXT_LINES - context, at);
             }
         }
     }
 }
 
-fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize, usize)) {
+fn firsts(
+    lines: &Lines<'_>,
+    survey: &Survey,
+    is_source: impl Fn(&str) -> bool,
+    add: &mut impl FnMut(Reason, usize, usize),
+) {
     let mut sizes = vec![0; survey.templates.len()];
     for template in &survey.templates {
         sizes[template.family] += template.count;
@@ -193,8 +238,15 @@ fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize
         if line.trim().is_empty() {
             continue;
         }
+        let head = line.trim_start();
+        let source =
+            is_source(line) && !["def ", "class ", "@", "async def "].iter().any(|word| head.starts_with(word));
+        let routine = survey.marks[template.first].has(Marks::ROUTINE);
         let indented = if line.starts_with("    ") { INDENTED } else { 0 };
-        if template.family == id {
+        if source || (routine && template.family != id) {
+            add(Reason::Filler, sizes[id], template.first);
+            continue;
+        } else if template.family == id {
             add(Reason::Family, indented + sizes[id], template.first);
         } else {
             add(Reason::Template, indented + template.count, template.first);
@@ -207,17 +259,26 @@ fn firsts(lines: &Lines<'_>, survey: &Survey, add: &mut impl FnMut(Reason, usize
 
 /// Lines of a template with a certain answer of which all are kept.
 const MAX_CERTAIN: u8 = 6;
+/// Lines that the question is put to: those of some 40 MB of a usual log.
+const MAX_ASKED: usize = 400_000;
 
 /// Lines that answer the question, the best of each template before further ones.
 fn answers(lines: &Lines<'_>, survey: &Survey, question: &Question, add: &mut impl FnMut(Reason, usize, usize)) {
-    let units: Vec<&str> = lines.iter().collect();
+    // Of a text of very many lines one of each template is asked.
+    let asked: Vec<usize> = if lines.len() <= MAX_ASKED {
+        (0..lines.len()).collect()
+    } else {
+        survey.templates.iter().map(|template| template.first).collect()
+    };
+    let units: Vec<&str> = asked.iter().map(|&at| lines.get(at)).collect();
     let matches = question.matches(&units);
-    let mut order: Vec<usize> = (0..matches.len()).filter(|&at| matches[at].score > 0.0).collect();
+    let mut order: Vec<usize> = (0..matches.len()).filter(|&nth| matches[nth].score > 0.0).collect();
     order.sort_by(|&one, &other| matches[other].score.total_cmp(&matches[one].score).then(one.cmp(&other)));
     let mut taken = vec![0u8; survey.templates.len()];
-    for (rank, at) in order.into_iter().enumerate() {
+    for (rank, nth) in order.into_iter().enumerate() {
+        let at = asked[nth];
         let taken = &mut taken[survey.template_of[at] as usize];
-        if matches[at].strong && *taken < MAX_CERTAIN {
+        if matches[nth].strong && *taken < MAX_CERTAIN {
             add(Reason::Frame, 2 + rank, at);
         } else if *taken < 3 {
             add(if *taken == 0 { Reason::Answer } else { Reason::More }, rank, at);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::mask::{Values, mix, mix_bytes, template_hash};
-use super::notable::{Marks, mark};
+use super::notable::{Marks, look};
 use crate::transforms::lines::Lines;
 
 /// Passes on a hash that is already one.
@@ -53,10 +53,16 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn of(text: &str, lines: &Lines<'_>) -> Self {
+    pub(super) fn of(lines: &Lines<'_>) -> Self {
         let (template_of, mut templates) = templates(lines, true);
         group(lines, &mut templates);
-        Self { template_of, templates, marks: mark(text, lines) }
+        // One look at each template, and at every line of those whose values decide.
+        let looks: Vec<(Marks, bool)> = templates.iter().map(|template| look(lines.get(template.first))).collect();
+        let marks = template_of.iter().enumerate().map(|(line, &id)| match looks[id as usize] {
+            (_, true) => look(lines.get(line)).0,
+            (marks, false) => marks,
+        });
+        Self { marks: marks.collect(), template_of, templates }
     }
 
     /// The template of a line.
@@ -93,6 +99,8 @@ pub(super) fn templates(lines: &Lines<'_>, loose: bool) -> (Vec<u32>, Vec<Templa
 /// Chosen by hand: opened and closed are two messages, four user names are one.
 const FAMILY_TEMPLATES: u32 = 4;
 /// Words of a line that are compared.
+/// Templates that are compared; a text with more has no families to speak of.
+const MAX_COMPARED: usize = 20_000;
 const FAMILY_WORDS: std::ops::RangeInclusive<usize> = 4..=40;
 
 /// Gives templates that differ in one word, a name that is no number, the same family.
@@ -100,7 +108,7 @@ fn group(lines: &Lines<'_>, templates: &mut [Template]) {
     // For each line with one word left out: the first template that has it and how many do.
     let mut members: HashedMap<(u32, u32)> = HashedMap::default();
     let mut pairs = Vec::new();
-    for (id, template) in templates.iter().enumerate() {
+    for (id, template) in templates.iter().enumerate().take(MAX_COMPARED) {
         let words = masked_words(lines.get(template.first));
         if !FAMILY_WORDS.contains(&words.len()) {
             continue;
@@ -174,7 +182,7 @@ mod tests {
     #[test]
     fn lines_that_differ_in_values_share_a_template() {
         let lines = Lines::of("took 5 ms\ntook 17 ms\nfailed\ntook 2 ms").unwrap();
-        let survey = Survey::of("took 5 ms\ntook 17 ms\nfailed\ntook 2 ms", &lines);
+        let survey = Survey::of(&lines);
         assert_eq!(survey.template_of, [0, 0, 1, 0]);
         assert_eq!((survey.template(0).count, survey.template(0).last), (3, 3));
     }
@@ -184,7 +192,7 @@ mod tests {
         let text = "sshd: session opened for user a\nsshd: session closed for user a\n\
                     Invalid user bob from 1.2.3.4\nInvalid user eve from 1.2.3.4\n\
                     Invalid user joe from 1.2.3.4\nInvalid user sam from 1.2.3.4";
-        let survey = Survey::of(text, &Lines::of(text).unwrap());
+        let survey = Survey::of(&Lines::of(text).unwrap());
         let families: Vec<usize> = survey.templates.iter().map(|template| template.family).collect();
         assert_eq!(families, [0, 1, 2, 2, 2, 2]);
     }

@@ -1,6 +1,7 @@
 //! Lines that stand out by their values: extremes of measurements, rare values, and the most frequent one.
 
 use super::mask::{Values, mix, mix_bytes};
+use super::notable::Marks;
 use super::survey::{HashedMap, Survey};
 use crate::transforms::lines::Lines;
 
@@ -12,6 +13,11 @@ const MAX_FIELDS: usize = 16;
 const MAX_DISTINCT: u32 = 4096;
 /// Fields looked at, those of the most frequent templates first: bounds the memory of hostile input.
 const MAX_TRACKED_FIELDS: usize = 2048;
+
+/// Lines of a failure up to which even values that no two of them share are told apart.
+const FEW_FAILURES: usize = 64;
+/// From this rank on a line stands out only while there is room.
+pub(super) const MINOR: u32 = 30_000;
 
 /// A line that stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +37,31 @@ struct Field {
     min: (f64, usize),
     sample: Vec<f32>,
     distinct: u32,
+    /// Where in the line it starts, at most.
+    start: usize,
+    /// The key of the value of the line before, and its place.
+    last: (u64, u32),
+}
+
+/// A value that many lines of a template share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Common<'a> {
+    /// Its text.
+    pub(super) value: &'a str,
+    /// The first line that has it.
+    pub(super) line: usize,
+    /// How many lines have it.
+    pub(super) count: usize,
+    /// Of how many lines of the template.
+    pub(super) of: usize,
+}
+
+/// What is found in the values of a log.
+pub(super) struct Findings<'a> {
+    /// Lines that stand out, the most telling first.
+    pub(super) outliers: Vec<Outlier>,
+    /// Values that many lines share, the most frequent first.
+    pub(super) common: Vec<Common<'a>>,
 }
 
 struct Value {
@@ -45,7 +76,7 @@ struct Value {
 ///
 /// # Sources
 /// All limits are chosen by hand.
-pub(super) fn outliers(lines: &Lines<'_>, survey: &Survey) -> Vec<Outlier> {
+pub(super) fn find<'a>(lines: &Lines<'a>, survey: &Survey) -> Findings<'a> {
     let mut frequent: Vec<usize> =
         (0..survey.templates.len()).filter(|&id| survey.templates[id].count >= MIN_LINES).collect();
     frequent.sort_by_key(|&id| (std::cmp::Reverse(survey.templates[id].count), id));
@@ -68,6 +99,7 @@ pub(super) fn outliers(lines: &Lines<'_>, survey: &Survey) -> Vec<Outlier> {
         for (number, span) in Values::of(line).take(MAX_FIELDS).enumerate() {
             let id = at as usize * MAX_FIELDS + number;
             let field = &mut fields[id];
+            field.start = field.start.max(span.start);
             if let Some(value) = measurement(line, &span) {
                 field.measure(value, index);
             }
@@ -76,22 +108,25 @@ pub(super) fn outliers(lines: &Lines<'_>, survey: &Survey) -> Vec<Outlier> {
             }
             let key = mix(mix_bytes(7, &line.as_bytes()[span]), id as u64);
             #[expect(clippy::cast_possible_truncation, reason = "lines and fields fit")]
-            let value = *known.entry(key).or_insert_with(|| {
-                field.distinct += 1;
-                values.push(Value { field: id as u32, count: 0, first: index as u32, last: index as u32 });
-                values.len() as u32 - 1
-            });
-            let value = &mut values[value as usize];
+            let (line, field_id) = (index as u32, id as u32);
+            if field.last.0 != key || field.distinct == 0 {
+                #[expect(clippy::cast_possible_truncation, reason = "there are fewer values than bytes, which fit")]
+                let place = *known.entry(key).or_insert_with(|| {
+                    field.distinct += 1;
+                    values.push(Value { field: field_id, count: 0, first: line, last: line });
+                    values.len() as u32 - 1
+                });
+                field.last = (key, place);
+            }
+            let value = &mut values[field.last.1 as usize];
             value.count += 1;
-            #[expect(clippy::cast_possible_truncation, reason = "lines fit")]
-            let index = index as u32;
-            value.last = index;
+            value.last = line;
         }
     }
     let mut found = extremes(&fields);
     found.extend(rare_values(&fields, &values, survey, &frequent, lines));
     found.sort_by_key(|outlier| (outlier.rank, outlier.line));
-    found
+    Findings { outliers: found, common: common(&fields, &values, survey, &frequent, lines) }
 }
 
 impl Field {
@@ -175,13 +210,7 @@ fn rare_values(
     frequent: &[usize],
     lines: &Lines<'_>,
 ) -> Vec<Outlier> {
-    let mut top: Vec<Option<&Value>> = vec![None; fields.len()];
-    for value in values {
-        let best = &mut top[value.field as usize];
-        if best.is_none_or(|other| value.count > other.count) {
-            *best = Some(value);
-        }
-    }
+    let top = tops(fields, values);
     let mut found = Vec::new();
     let mut rare: HashedMap<u32> = HashedMap::default();
     for value in values {
@@ -197,18 +226,70 @@ fn rare_values(
             }
             continue;
         }
-        let few = field.distinct as usize <= (count / 8).clamp(2, 24) && best.count as usize * 3 >= count;
-        if few && value.count as usize * 20 <= count {
+        let failing = survey.marks[value.first as usize].has(Marks::ERROR) && field.start >= HEADER_BYTES;
+        if failing && value.count == 1 && (count <= FEW_FAILURES || field.distinct as usize * 10 < count * 9) {
+            found.push(Outlier { line: value.first as usize, rank: MINOR });
+        }
+        // Few values, of which this one has far fewer lines than its share, or one has most of them.
+        let few = field.distinct as usize <= (count / 8).clamp(2, 24);
+        let (lines_with, distinct) = (value.count as usize, field.distinct as usize);
+        let rare_value =
+            lines_with * distinct * 8 <= count || (best.count as usize * 3 >= count && lines_with * 20 <= count);
+        if few && rare_value {
             found.push(Outlier { line: value.first as usize, rank: 100 + value.count });
             found.push(Outlier { line: value.last as usize, rank: 200 + value.count });
-            if value.count <= 6 && value.count > 2 {
-                rare.insert(rare_key(value.field, &lines_value(lines, value, value.field)), value.count);
+            if (3..=6).contains(&value.count) {
+                rare.insert(rare_key(value.field, lines_value(lines, value, value.field)), value.count);
             }
         }
     }
     if !rare.is_empty() {
         found.extend(repeats(survey, frequent, lines, &rare));
     }
+    found
+}
+
+/// The most frequent value of each field, the first of those that are equally so.
+fn tops<'a>(fields: &[Field], values: &'a [Value]) -> Vec<Option<&'a Value>> {
+    let mut top: Vec<Option<&Value>> = vec![None; fields.len()];
+    for value in values {
+        let best = &mut top[value.field as usize];
+        if best.is_none_or(|other| value.count > other.count) {
+            *best = Some(value);
+        }
+    }
+    top
+}
+
+/// Lines with a value from which it is counted for the reader.
+const COUNTED_LINES: u32 = 20;
+/// Bytes at the start of a line that hold its time and place, not what it is about.
+const HEADER_BYTES: usize = 24;
+
+/// Addresses, codes and names that a good part of a template's lines share.
+fn common<'a>(
+    fields: &[Field],
+    values: &[Value],
+    survey: &Survey,
+    frequent: &[usize],
+    lines: &Lines<'a>,
+) -> Vec<Common<'a>> {
+    let mut found: Vec<Common<'a>> = Vec::new();
+    for value in tops(fields, values).into_iter().flatten() {
+        let (field, of) =
+            (&fields[value.field as usize], survey.templates[frequent[value.field as usize / MAX_FIELDS]].count);
+        let count = value.count as usize;
+        let telling = field.distinct >= 3 && field.distinct <= MAX_DISTINCT && count * 6 >= of && count * 20 <= of * 19;
+        if value.count < COUNTED_LINES || field.start < HEADER_BYTES || !telling {
+            continue;
+        }
+        let line = lines.get(value.first as usize);
+        let span = Values::of(line).nth(value.field as usize % MAX_FIELDS).unwrap_or_default();
+        if span.len() >= 3 {
+            found.push(Common { value: &line[span], line: value.first as usize, count, of });
+        }
+    }
+    found.sort_by_key(|common| (std::cmp::Reverse(common.count), common.line));
     found
 }
 
@@ -250,7 +331,7 @@ mod tests {
 
     fn outlier_lines(text: &str) -> Vec<usize> {
         let lines = Lines::of(text).unwrap();
-        outliers(&lines, &Survey::of(text, &lines)).iter().map(|outlier| outlier.line).collect()
+        find(&lines, &Survey::of(&lines)).outliers.iter().map(|outlier| outlier.line).collect()
     }
 
     #[test]
@@ -275,7 +356,8 @@ mod tests {
     fn the_most_frequent_address_has_a_line() {
         let text: Vec<String> =
             (0..100).map(|at| format!("login from 10.0.0.{}", if at > 20 && at % 2 == 0 { 250 } else { at })).collect();
-        assert!(outlier_lines(&text.join("\n")).contains(&22));
+        let text = text.join("\n");
+        assert!(outlier_lines(&text).contains(&22));
     }
 
     #[test]

@@ -39,6 +39,11 @@ pub(super) fn encode(lines: &Lines<'_>, results: &Results<'_>) -> Option<String>
     Some(out)
 }
 
+/// Whether a text starts as the lossless form does.
+pub(super) fn is_encoded(text: &str) -> bool {
+    text.starts_with(HEAD)
+}
+
 /// The inverse of [`encode`]; `None` for a text of another form.
 pub(super) fn decode(encoded: &str) -> Option<String> {
     let body = encoded.strip_prefix(HEAD)?.strip_prefix('\n')?;

@@ -132,9 +132,7 @@ fn from_words(words: &[String]) -> Option<String> {
     let grep = words[at].ends_with("grep");
     let mut rest = words[at + 1..].iter().take_while(|word| *word != ";");
     while let Some(word) = rest.next() {
-        if word == "-e" || word == "--regexp" {
-            return rest.next().cloned();
-        } else if word == "--" {
+        if matches!(word.as_str(), "-e" | "--regexp" | "--") {
             return rest.next().cloned();
         } else if let Some(pattern) = word.strip_prefix("--regexp=") {
             return Some(pattern.to_owned());

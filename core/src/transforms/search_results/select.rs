@@ -24,6 +24,8 @@ enum Reason {
     Use,
     /// Any other match.
     More,
+    /// A line around a match, while there is room.
+    Context,
 }
 
 impl Reason {
@@ -40,6 +42,7 @@ impl Reason {
             Self::Last => 145,
             Self::Use => 165,
             Self::More => 170,
+            Self::Context => 100,
         }
     }
 }
@@ -85,6 +88,7 @@ pub(super) fn select(results: &Results<'_>, names: &[String], question: &Questio
             }
         }
     }
+    context(results, &mut candidates);
     for (first, last) in ends.into_iter().flatten() {
         candidates.push((Reason::Import, 1, first));
         candidates.push((Reason::Last, 0, last));
@@ -107,6 +111,28 @@ pub(super) fn select(results: &Results<'_>, names: &[String], question: &Questio
     keep
 }
 
+/// Lines around matches, those beside a match first.
+fn context(results: &Results<'_>, candidates: &mut Vec<(Reason, usize, usize)>) {
+    let entries = &results.entries;
+    let mut distances = vec![usize::MAX; entries.len()];
+    let mut walk = |order: &mut dyn Iterator<Item = usize>| {
+        let (mut file, mut distance) = (usize::MAX, usize::MAX);
+        for at in order {
+            distance = match &entries[at] {
+                entry if entry.is_match => 0,
+                entry if entry.file == file => distance.saturating_add(1),
+                _ => usize::MAX,
+            };
+            file = entries[at].file;
+            distances[at] = distances[at].min(distance);
+        }
+    };
+    walk(&mut (0..entries.len()));
+    walk(&mut (0..entries.len()).rev());
+    let around = distances.into_iter().enumerate().filter(|(_, distance)| (1..usize::MAX).contains(distance));
+    candidates.extend(around.map(|(at, distance)| (Reason::Context, distance, at)));
+}
+
 fn answers(results: &Results<'_>, question: &Question, candidates: &mut Vec<(Reason, usize, usize)>) {
     let matching: Vec<usize> = (0..results.entries.len()).filter(|&at| results.entries[at].is_match).collect();
     let units: Vec<&str> = matching.iter().map(|&at| results.entries[at].text()).collect();
@@ -125,7 +151,7 @@ pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
         _ => "[matches by file: path, then number and text of the line",
     });
     if results.entries.iter().zip(keep).any(|(entry, kept)| !entry.is_match && !kept) {
-        out.push_str("; lines around matches are left out");
+        out.push_str("; not all lines around matches are shown");
     }
     out.push_str("]\n");
     let mut hidden: Vec<(usize, usize)> = Vec::new();
@@ -171,9 +197,8 @@ fn write_file(results: &Results<'_>, keep: &[bool], first: usize, end: usize, ou
             *left_out = 0;
         }
     };
-    for at in first..end {
-        let entry = &results.entries[at];
-        if keep[at] {
+    for (entry, kept) in results.entries[first..end].iter().zip(&keep[first..end]) {
+        if *kept {
             label(&mut left_out, out);
             out.push_str(&entry.rest);
             out.push('\n');

@@ -1,0 +1,72 @@
+"""Headroom: the context layer between an application and a large language model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._compress import acompress, compress
+from ._core import CompressResult, __version__
+from ._retrieval import answer_tool_call, retrieve, retrieve_tool
+from .config import CompressConfig, HeadroomMode
+from .exceptions import (
+    CacheError,
+    CompressionError,
+    ConfigurationError,
+    ExtensionError,
+    HeadroomError,
+    ProviderError,
+    StorageError,
+    TokenizationError,
+    TransformError,
+    ValidationError,
+)
+from .hooks import CompressContext, CompressEvent, CompressionHooks
+from .pipeline import CANONICAL_PIPELINE_STAGES, PipelineEvent, PipelineExtensionManager, PipelineStage
+
+if TYPE_CHECKING:
+    from .client import HeadroomClient
+    from .shared_context import SharedContext
+
+__all__ = [
+    "CANONICAL_PIPELINE_STAGES",
+    "CacheError",
+    "CompressConfig",
+    "CompressContext",
+    "CompressEvent",
+    "CompressResult",
+    "CompressionError",
+    "CompressionHooks",
+    "ConfigurationError",
+    "ExtensionError",
+    "HeadroomClient",
+    "HeadroomError",
+    "HeadroomMode",
+    "PipelineEvent",
+    "PipelineExtensionManager",
+    "PipelineStage",
+    "ProviderError",
+    "SharedContext",
+    "StorageError",
+    "TokenizationError",
+    "TransformError",
+    "ValidationError",
+    "__version__",
+    "acompress",
+    "answer_tool_call",
+    "compress",
+    "retrieve",
+    "retrieve_tool",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports on first use what most programs do without."""
+    if name == "HeadroomClient":
+        from .client import HeadroomClient
+
+        return HeadroomClient
+    if name == "SharedContext":
+        from .shared_context import SharedContext
+
+        return SharedContext
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
