@@ -73,7 +73,7 @@ impl<'d> Stats<'d> {
             return Vec::new();
         }
         let mut values: Vec<_> = self.seen.iter().map(|(raw, seen)| (*raw, *seen)).collect();
-        values.sort_unstable_by_key(|(_, seen)| (std::cmp::Reverse(seen.count), seen.first));
+        values.sort_unstable_by_key(|(raw, seen)| (std::cmp::Reverse(seen.count), seen.first, *raw));
         values
     }
 
