@@ -12,6 +12,7 @@ mod values;
 use std::fmt::Write as _;
 
 use self::clip::{LONG_LINE_BYTES, write_clipped};
+pub(super) use self::mask::template_hash;
 use self::notable::Marks;
 use self::select::Selection;
 use self::survey::Survey;

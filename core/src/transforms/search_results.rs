@@ -11,7 +11,7 @@ use super::lines::Lines;
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
-/// Folds search results: `path:12:text` with or without context, paths as headings, numbered lines of one file, and
+/// Folds search results: `path:12:text` with or without number and context, paths as headings, numbered lines of one file, and
 /// ripgrep's JSON.
 ///
 /// Without loss, each path is written once; [`decode`](Transform::decode) gives the bytes back. Otherwise a subset stays:
@@ -61,11 +61,11 @@ impl Transform for SearchResults {
         match style {
             _ if part.quotable || codec::is_encoded(part.text) => Fit::No,
             Style::Json => Fit::Yes(ContentKind::Search, 0.98),
-            Style::Prefixed | Style::Heading if called => Fit::Yes(ContentKind::Search, 0.95),
+            Style::Prefixed | Style::Unnumbered | Style::Heading if called => Fit::Yes(ContentKind::Search, 0.95),
             Style::Numbered if called => Fit::Yes(ContentKind::Search, 0.9),
             // Compilers print paths and numbers too.
             Style::Prefixed => Fit::Yes(ContentKind::Search, 0.6),
-            Style::Heading | Style::Numbered => Fit::No,
+            Style::Unnumbered | Style::Heading | Style::Numbered => Fit::No,
         }
     }
 

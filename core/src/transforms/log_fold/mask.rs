@@ -152,7 +152,7 @@ pub(super) fn mix_bytes(mut hash: u64, bytes: &[u8]) -> u64 {
 
 /// The hash of a line's template: its bytes without its values. With `loose`, a run of blanks counts as one, because
 /// columns are padded to the width of their values.
-pub(super) fn template_hash(line: &str, loose: bool) -> u64 {
+pub(in crate::transforms) fn template_hash(line: &str, loose: bool) -> u64 {
     let bytes = line.as_bytes();
     let (mut hash, mut from) = (0, 0);
     let literal = |hash: u64, part: &[u8]| {
