@@ -1,7 +1,7 @@
 //! Folding a log and the output of a search, beside finding their lines (doing nothing).
 //!
-//! Input: a service log whose lines have 8 templates and one failure with a trace every 500 lines; matches in files of 60
-//! lines. Both are the same at every run.
+//! Input: a service log whose lines have 8 templates and one failure with a trace every 500 lines; matches in files of
+//! 60 lines. Both are the same at every run.
 
 use std::fmt::Write as _;
 

@@ -113,8 +113,8 @@ pub(super) struct Selection<'a> {
 /// Values that many lines share and that are counted for the reader.
 const MAX_COMMON: usize = 5;
 
-/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top. With `clip`,
-/// long lines count as what is shown of them.
+/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top. With
+/// `clip`, long lines count as what is shown of them.
 pub(super) fn select<'a>(
     lines: &Lines<'a>,
     survey: &Survey,

@@ -107,7 +107,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_inverts_encoding(text in "((src/[ab]-1-\\.rs[:-]([0-9]{1,2}[:-]){0,1}|--|== |\\\\)[a-z:0-9-]{0,9}\n){0,30}") {
+        fn decoding_inverts_encoding(
+            text in "((src/[ab]-1-\\.rs[:-]([0-9]{1,2}[:-]){0,1}|--|== |\\\\)[a-z:0-9-]{0,9}\n){0,30}",
+        ) {
             if let Some(folded) = encoded(&text) {
                 let decoded = decode(&folded);
                 prop_assert_eq!(decoded.as_deref(), Some(&*text));
