@@ -81,7 +81,9 @@ pub(super) fn write_key(raw: &str, out: &mut String) {
     let is_bare = !content.is_empty()
         && !content.starts_with([' ', '@'])
         && !content.ends_with(' ')
-        && !content.bytes().any(|byte| matches!(byte, b'.' | b'"' | b'=' | b'[' | b']' | b'{' | b'}' | b',' | b':' | b'\\' | b'~'));
+        && !content
+            .bytes()
+            .any(|byte| matches!(byte, b'.' | b'"' | b'=' | b'[' | b']' | b'{' | b'}' | b',' | b':' | b'\\' | b'~'));
     out.push_str(if is_bare { content } else { raw });
 }
 

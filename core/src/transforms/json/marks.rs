@@ -1,25 +1,12 @@
 //! Which values of a document are remarkable.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use crate::relevance::Match;
 
+use super::failure::{FAILURE, wording};
 use super::stats::{self, magnitude};
 use super::survey::{Leaf, Path, Weight};
-
-/// Words that name a failure.
-///
-/// # Sources
-/// Chosen by hand.
-static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)error|fail|exception|critical|fatal|denied|time(?:d )?out|panic|refused|unhealthy|crash|killed|back-?off|insufficient|unable|not found|no such|invalid|unauthori[sz]ed|forbidden",
-    )
-    .expect("a constant pattern that a test compiles")
-});
 
 /// Longer strings are prose, in which such a word says little. In bytes.
 const SHORT: usize = 400;
@@ -113,7 +100,9 @@ impl<'s> Marks<'s> {
         let mut found = Vec::new();
         for hit in FAILURE.find_iter(self.text) {
             let index = self.leaves.partition_point(|leaf| (leaf.end as usize) <= hit.start());
-            let Some(leaf) = self.leaves.get(index).filter(|leaf| (leaf.start as usize) < hit.start()) else { continue };
+            let Some(leaf) = self.leaves.get(index).filter(|leaf| (leaf.start as usize) < hit.start()) else {
+                continue;
+            };
             let raw = &self.text[leaf.span()];
             if raw.len() > SHORT || stats::is_opaque(unit(raw)) || found.last() == Some(&index) {
                 continue;
@@ -241,7 +230,8 @@ impl<'s> Marks<'s> {
             }
         }
         if wordings.len() * 3 <= sentences {
-            let rare: Vec<_> = wordings.values().filter(|(count, _)| *count <= 2).flat_map(|(_, indexes)| *indexes).collect();
+            let rare: Vec<_> =
+                wordings.values().filter(|(count, _)| *count <= 2).flat_map(|(_, indexes)| *indexes).collect();
             rare.into_iter().for_each(|index| self.mark(index, Weight::Wanted));
         }
     }
@@ -286,8 +276,10 @@ impl<'s> Marks<'s> {
         let low = measured.select_nth_unstable_by(quarter, order).1.0;
         let high = measured.select_nth_unstable_by(3 * quarter, order).1.0;
         let range = high - low;
-        let mut far: Vec<_> =
-            measured.into_iter().filter(|(value, _)| *value < low - 3.0 * range || *value > high + 3.0 * range).collect();
+        let mut far: Vec<_> = measured
+            .into_iter()
+            .filter(|(value, _)| *value < low - 3.0 * range || *value > high + 3.0 * range)
+            .collect();
         // A column that is mostly one value, or has a long tail, has no outliers.
         if range <= 0.0 || far.len() > 20 {
             return;
@@ -340,28 +332,4 @@ fn is_id(content: &str) -> bool {
         && content.bytes().filter(u8::is_ascii_digit).count() >= 3
         && content.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         && magnitude(&format!("\"{content}\"")).is_none()
-}
-
-/// A text without what varies between messages of one kind: words with digits in them.
-fn wording(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    for word in raw.split(|character: char| !character.is_alphanumeric()) {
-        if !word.bytes().any(|byte| byte.is_ascii_digit()) {
-            out.push_str(word);
-            out.push(' ');
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_that_differ_in_their_numbers_have_one_wording() {
-        assert_eq!(wording("\"pod-7f9 failed after 3s\""), wording("\"pod-8a1 failed after 10s\""));
-        assert_ne!(wording("\"disk failed\""), wording("\"net failed\""));
-        assert!(FAILURE.is_match("Timed out") && !FAILURE.is_match("Started"));
-    }
 }

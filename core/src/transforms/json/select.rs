@@ -90,7 +90,9 @@ impl Candidates {
     /// the ones before in nothing but digits are passed over.
     pub(super) fn choose(mut self, table: &Table<'_>, columns: &Columns<'_>, room: usize) -> Vec<(usize, Option<f32>)> {
         let limits = [(2 * room).max(24), room + room / 2];
-        for (list, limit) in [std::mem::take(&mut self.extremes), std::mem::take(&mut self.wanted)].into_iter().zip(limits) {
+        for (list, limit) in
+            [std::mem::take(&mut self.extremes), std::mem::take(&mut self.wanted)].into_iter().zip(limits)
+        {
             let open: Vec<_> = list.into_iter().filter(|index| !self.has(*index)).collect();
             let free = limit.saturating_sub(self.count);
             let step = open.len().div_ceil(free.max(1)).max(1);

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 /// Different values are counted up to here.
 const MAX_DISTINCT: usize = 4096;
 
+/// More bytes of a value are not shown in a sample.
+pub(super) const LONG: usize = 160;
+
 /// A value that came up, how often, and where first.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
@@ -29,6 +32,8 @@ pub(super) struct Stats<'d> {
     pub(super) strings: usize,
     /// Addresses, hashes and the like: strings that say nothing by themselves.
     pub(super) opaque: usize,
+    /// Bytes of the values, of long ones [`LONG`].
+    pub(super) bytes: usize,
     /// Values by their source, up to [`MAX_DISTINCT`] of them.
     pub(super) seen: HashMap<&'d str, Seen>,
     pub(super) has_more: bool,
@@ -58,6 +63,11 @@ impl<'d> Stats<'d> {
                 self.max = Some(extreme);
             }
         }
+        self.bytes += raw.len().min(LONG);
+        // Counts are of no use when some values are not counted.
+        if self.has_more {
+            return;
+        }
         if let Some(seen) = self.seen.get_mut(raw) {
             seen.count += 1;
         } else if self.seen.len() < MAX_DISTINCT {
@@ -73,7 +83,7 @@ impl<'d> Stats<'d> {
             return Vec::new();
         }
         let mut values: Vec<_> = self.seen.iter().map(|(raw, seen)| (*raw, *seen)).collect();
-        values.sort_unstable_by_key(|(_, seen)| (std::cmp::Reverse(seen.count), seen.first));
+        values.sort_unstable_by_key(|(raw, seen)| (std::cmp::Reverse(seen.count), seen.first, *raw));
         values
     }
 
@@ -133,7 +143,10 @@ pub(super) fn magnitude(raw: &str) -> Option<f64> {
         return Some(moment);
     }
     let amount = content.strip_prefix(['$', '€', '£', '¥'])?;
-    amount.split(['$', '€', '£', '¥']).filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok()).reduce(f64::max)
+    amount
+        .split(['$', '€', '£', '¥'])
+        .filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok())
+        .reduce(f64::max)
 }
 
 /// The digits of a date with a year first, as one number: later is larger.
@@ -147,7 +160,8 @@ fn moment(bytes: &[u8]) -> Option<f64> {
         return None;
     }
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).take(14);
-    let (value, length) = digits.fold((0.0, 0), |(value, length), digit| (value * 10.0 + f64::from(digit - b'0'), length + 1));
+    let (value, length) =
+        digits.fold((0.0, 0), |(value, length), digit| (value * 10.0 + f64::from(digit - b'0'), length + 1));
     Some(value * 10f64.powi(14 - length))
 }
 
@@ -185,7 +199,8 @@ fn is_code(content: &str) -> bool {
             _ => return false,
         }
     }
-    is_hexadecimal(content) && counts[0] > 0 && counts[1] + counts[2] > 0 || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
+    is_hexadecimal(content) && counts[0] > 0 && counts[1] + counts[2] > 0
+        || counts[0] >= 2 && counts[1] >= 2 && counts[2] >= 2 && counts[3] * 10 <= bytes.len()
 }
 
 #[cfg(test)]
@@ -206,10 +221,21 @@ mod tests {
 
     #[test]
     fn hashes_and_addresses_are_opaque() {
-        for text in ["https://a.b/c", "30bbd75152df3069435f2f02d140962f1b880653", "8ff136be-d0ba-4a62-8a88-459ee38d7448", "MDExOlB1bGxSZXF1ZXN0Mjc5MTQ3NDM3"] {
+        for text in [
+            "https://a.b/c",
+            "30bbd75152df3069435f2f02d140962f1b880653",
+            "8ff136be-d0ba-4a62-8a88-459ee38d7448",
+            "MDExOlB1bGxSZXF1ZXN0Mjc5MTQ3NDM3",
+        ] {
             assert!(is_opaque(text), "{text}");
         }
-        for text in ["", "message-container-creating-failed-mount", "Update the README", "2024-05-12T05:51:40", "core-integration-testing-maven-3"] {
+        for text in [
+            "",
+            "message-container-creating-failed-mount",
+            "Update the README",
+            "2024-05-12T05:51:40",
+            "core-integration-testing-maven-3",
+        ] {
             assert!(!is_opaque(text), "{text}");
         }
     }

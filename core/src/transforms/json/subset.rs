@@ -3,6 +3,7 @@
 use crate::json::{Cursor, Kind};
 use crate::transform::Context;
 
+use super::cell;
 use super::clip::{self, Clip, Shares};
 use super::columns::{Columns, Shown};
 use super::encode::{self, content};
@@ -10,7 +11,6 @@ use super::select::Candidates;
 use super::stats;
 use super::survey::{Survey, Weight};
 use super::table::{Form, Row, Rows, Table};
-use super::cell;
 
 /// Below this many bytes a table is not worth its header.
 const MIN_TABLE_ROOM: usize = 300;
@@ -25,7 +25,7 @@ const MAX_SHORT_COLUMNS: usize = 24;
 const ENOUGH_ROWS: usize = 32;
 
 /// Bytes of a nested value or a text in a row that is there as a sample.
-const SAMPLE_CELL: usize = 160;
+const SAMPLE_CELL: usize = stats::LONG;
 
 /// Bytes of a nested value in a row that must be there, at most.
 const MAX_NESTED: usize = 4096;
@@ -116,7 +116,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         let is_map = table.source.kind() == Kind::Object;
         let total = table.source.len();
         let candidates = Candidates::of(table, self.survey());
-        let mut columns = Columns::of(table, self.survey(), SAMPLE_CELL);
+        let mut columns = Columns::of(table, self.survey());
         columns.fit(room / candidates.count().max(total.min(ENOUGH_ROWS)));
         let must_room = room as f32 / candidates.must().max(1) as f32;
         out.push(if is_map { '{' } else { '[' });
@@ -163,7 +163,14 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
     }
 
     /// Writes a row; `must_room` is what nested values of a row that must be shown may take.
-    fn row(&mut self, table: &Table<'d>, columns: &Columns<'d>, row: &Row<'d>, must_room: Option<usize>, out: &mut String) {
+    fn row(
+        &mut self,
+        table: &Table<'d>,
+        columns: &Columns<'d>,
+        row: &Row<'d>,
+        must_room: Option<usize>,
+        out: &mut String,
+    ) {
         let outer = std::mem::replace(&mut self.clip.is_generous, must_room.is_some());
         let nested = must_room.unwrap_or(SAMPLE_CELL);
         let text = if must_room.is_some() { MUST_TEXT } else { SAMPLE_CELL };

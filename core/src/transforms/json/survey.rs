@@ -226,13 +226,15 @@ impl<'d> Walk<'d> {
 
     /// A list of lists: their places are the columns, named by the first list when it holds names.
     fn lists(&mut self, lists: Cursor<'d>, path: u32, around: u32) {
-        let names: Vec<_> = lists.items().next().map(|first| first.items().map(|name| name.raw()).collect()).unwrap_or_default();
+        let names: Vec<_> =
+            lists.items().next().map(|first| first.items().map(|name| name.raw()).collect()).unwrap_or_default();
         let mut columns: Vec<u32> = Vec::new();
         for list in lists.items() {
             let record = self.record(list, around);
             for (place, value) in list.items().enumerate() {
                 if place == columns.len() {
-                    let name = names.get(place).and_then(|raw| content(raw)).filter(|name| name.len() <= 40).unwrap_or("");
+                    let name =
+                        names.get(place).and_then(|raw| content(raw)).filter(|name| name.len() <= 40).unwrap_or("");
                     columns.push(self.add_path(name, path, true));
                 }
                 self.leaf(value, columns[place], record);
@@ -267,11 +269,15 @@ pub(super) fn is_map(object: Cursor<'_>) -> bool {
     }
     match first {
         Kind::Object => {
-            let mut first_keys = object.members().filter_map(|(_, value)| value.members().next()).map(|(key, _)| key.raw());
+            let mut first_keys =
+                object.members().filter_map(|(_, value)| value.members().next()).map(|(key, _)| key.raw());
             first_keys.next().is_some_and(|first| first_keys.filter(|key| *key == first).count() * 2 >= object.len())
         }
         Kind::Array => false,
-        _ => object.len() >= 2 * MAP_MEMBERS && object.members().filter(|(key, _)| has_digit(key.raw())).count() * 2 > object.len(),
+        _ => {
+            object.len() >= 2 * MAP_MEMBERS
+                && object.members().filter(|(key, _)| has_digit(key.raw())).count() * 2 > object.len()
+        }
     }
 }
 
