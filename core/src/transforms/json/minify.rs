@@ -64,16 +64,25 @@ fn minify<'a>(text: &'a str, spelling: &mut Spelling) -> Option<Cow<'a, str>> {
     let mut out = String::new();
     let mut seen = Seen::default();
     let (mut at, mut run) = (0, 0);
+    let mut depth = 0usize;
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'"' => at = string_end(bytes, at)?,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
             b' ' | b'\n' | b'\r' | b'\t' => {
                 let start = at;
                 while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
                     at += 1;
                 }
                 let (before, after) = (*bytes.get(start.wrapping_sub(1))?, *bytes.get(at)?);
-                seen.note(before, &bytes[start..at], after, spelling)?;
+                seen.note((before, after), &bytes[start..at], depth, spelling)?;
                 if out.is_empty() {
                     out.reserve(text.len());
                 }
@@ -102,14 +111,31 @@ struct Seen {
 
 impl Seen {
     /// `None` when the white space stands between two tokens that would run together.
-    fn note(&mut self, before: u8, space: &[u8], after: u8, spelling: &mut Spelling) -> Option<()> {
+    fn note(&mut self, around: (u8, u8), space: &[u8], depth: usize, spelling: &mut Spelling) -> Option<()> {
         let breaks = space.iter().filter(|byte| **byte == b'\n').count();
-        match (before, after) {
+        let is_line_break = matches!(space, b"\n" | b"\r\n");
+        match around {
             (b'{', b'}') if !std::mem::replace(&mut self.object, true) => {
-                spelling.empty_object = empty_of(breaks);
+                spelling.empty_object = empty_of(space);
             }
-            (b'[', b']') if !std::mem::replace(&mut self.array, true) => spelling.empty_array = empty_of(breaks),
+            (b'[', b']') if !std::mem::replace(&mut self.array, true) => spelling.empty_array = empty_of(space),
             (b'{', b'}') | (b'[', b']') => {}
+            (b'[', b'{') if is_line_break && spelling.indent.is_none() => {
+                self.opening = true;
+                spelling.rows = spelling.rows.or(Some(depth));
+                spelling.rows_apart = true;
+                spelling.crlf |= space.len() == 2;
+            }
+            (b',', b'{') if is_line_break && spelling.indent.is_none() => {
+                spelling.rows = spelling.rows.or(Some(depth));
+                spelling.crlf |= space.len() == 2;
+            }
+            // Every token on a line of its own, at no depth.
+            (b'{', _) if is_line_break && spelling.rows_apart => {
+                spelling.rows = None;
+                spelling.rows_apart = false;
+                spelling.indent = Some((b' ', 0));
+            }
             (b'{' | b'[', _) => {
                 if !std::mem::replace(&mut self.opening, true) && breaks == 1 {
                     let unit = space.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |at| &space[at + 1..]);
@@ -138,10 +164,12 @@ impl Seen {
     }
 }
 
-fn empty_of(breaks: usize) -> Empty {
-    match breaks {
-        0 => Empty::Spaced,
-        1 => Empty::Open,
+fn empty_of(space: &[u8]) -> Empty {
+    let mut lines = space.split(|byte| *byte == b'\n').skip(1);
+    match (lines.next(), lines.next()) {
+        (None, _) => Empty::Spaced,
+        (Some(_), None) => Empty::Open,
+        (Some(b"" | b"\r"), Some(_)) => Empty::Blank,
         _ => Empty::Wide,
     }
 }
@@ -168,6 +196,9 @@ mod tests {
         assert_eq!(words("{\r\n\t\"a\": [\r\n\t\t1\r\n\t]\r\n}"), " indent=tab colons=after crlf");
         assert_eq!(words("{\n  \"a\" : {\n    \n  },\n  \"b\" : [ ]\n}"), " indent=2 colons=both {}=wide []=spaced");
         assert_eq!(words("{\"a\":1}\n{\"a\":2}\n"), " lines end");
+        assert_eq!(words("{\"f\":[{\"a\":1},\n{\"a\":2}],\"b\":[1,2]}"), " rows=2");
+        assert_eq!(words("[\n{\"a\": 1},\n{\"a\": 2}\n]"), " rows=1 apart colons=after");
+        assert_eq!(words("[\n  [\n\n  ],\n  {}\n]"), " indent=2 []=blank");
         assert_eq!(words(r#"["\u00e9 \ud83d\ude00","a\\u00e9","\u0007"]"#), " ascii");
         assert_eq!(words(r#"{"u":"http:\/\/x\/\\y"}"#), " slashes");
     }

@@ -16,12 +16,19 @@ pub(super) enum Empty {
     Spaced,
     /// A line break, and the closing bracket at its own depth.
     Open,
+    /// An empty line, and the closing bracket at its own depth.
+    Blank,
     /// An empty line at the depth of the members that are not there, then as [`Empty::Open`].
     Wide,
 }
 
-const EMPTY_NAMES: [(Empty, &str); 4] =
-    [(Empty::Tight, "tight"), (Empty::Spaced, "spaced"), (Empty::Open, "open"), (Empty::Wide, "wide")];
+const EMPTY_NAMES: [(Empty, &str); 5] = [
+    (Empty::Tight, "tight"),
+    (Empty::Spaced, "spaced"),
+    (Empty::Open, "open"),
+    (Empty::Blank, "blank"),
+    (Empty::Wide, "wide"),
+];
 
 /// The white space around a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +44,10 @@ pub(super) struct Spelling {
     /// One level of depth, `None` on one line.
     pub(super) indent: Option<(u8, usize)>,
     pub(super) comma_space: bool,
+    /// At this depth every object of a list is on a line of its own.
+    pub(super) rows: Option<usize>,
+    /// Such a list also has line breaks after its opening and before its closing bracket.
+    pub(super) rows_apart: bool,
     pub(super) colon: Colon,
     pub(super) empty_object: Empty,
     pub(super) empty_array: Empty,
@@ -91,6 +102,10 @@ impl Spelling {
                             Empty::Tight => {}
                             Empty::Spaced => out.push(' '),
                             Empty::Open => self.line(depth, &mut out),
+                            Empty::Blank => {
+                                out.push_str(self.newline());
+                                self.line(depth, &mut out);
+                            }
                             Empty::Wide => {
                                 self.line(depth + 1, &mut out);
                                 self.line(depth, &mut out);
@@ -103,9 +118,14 @@ impl Spelling {
                     depth += 1;
                     if self.indent.is_some() {
                         self.line(depth, &mut out);
+                    } else if self.rows_apart && self.rows == Some(depth) && bytes[at..].starts_with(b"[{") {
+                        out.push_str(self.newline());
                     }
                 }
                 b'}' | b']' => {
+                    if self.rows_apart && self.rows == Some(depth) && at > 0 && bytes[at - 1..].starts_with(b"}]") {
+                        out.push_str(self.newline());
+                    }
                     depth = depth.checked_sub(1)?;
                     if self.indent.is_some() {
                         self.line(depth, &mut out);
@@ -117,6 +137,8 @@ impl Spelling {
                     out.push(',');
                     if self.indent.is_some() {
                         self.line(depth, &mut out);
+                    } else if self.rows == Some(depth) && bytes.get(at + 1) == Some(&b'{') {
+                        out.push_str(self.newline());
                     } else if self.comma_space {
                         out.push(' ');
                     }
@@ -163,6 +185,8 @@ impl Spelling {
                 ("indent", width) => {
                     spelling.indent = Some((b' ', width.parse().ok().filter(|width| *width <= 64)?));
                 }
+                ("rows", depth) => spelling.rows = Some(depth.parse().ok()?),
+                ("apart", "") => spelling.rows_apart = true,
                 ("commas", "spaced") => spelling.comma_space = true,
                 ("colons", "after") => spelling.colon = Colon { before: false, after: true },
                 ("colons", "before") => spelling.colon = Colon { before: true, after: false },
@@ -192,6 +216,9 @@ impl fmt::Display for Spelling {
             Some((b'\t', _)) => f.write_str(" indent=tab")?,
             Some((_, width)) => write!(f, " indent={width}")?,
             None => {}
+        }
+        if let Some(depth) = self.rows {
+            write!(f, " rows={depth}{}", if self.rows_apart { " apart" } else { "" })?;
         }
         match (self.comma_space, self.colon) {
             (true, Colon { before: false, after: true }) => f.write_str(" spaced")?,
