@@ -114,11 +114,7 @@ impl Caller {
 /// The exception of the engine's error; a `HeadroomError` after a panic, or when the process was forked while another
 /// thread was inside; whatever user code raised that is no `Exception`.
 pub(crate) fn enter<T: Send>(py: Python<'_>, future: impl Future<Output = Result<T>> + Send) -> PyResult<T> {
-    if FORKED_INSIDE.load(Ordering::Relaxed) {
-        let sentence = "this process was forked while another thread was inside Headroom, so it cannot be used here; \
-                        fork before the first call or use the spawn start method";
-        return Err(error::refused(py, sentence, "forked"));
-    }
+    not_forked_inside(py)?;
     let caller = match Caller::current() {
         Some(caller) if caller.event_loop.is_some() => caller,
         _ => Arc::default(),
@@ -135,9 +131,31 @@ pub(crate) fn enter<T: Send>(py: Python<'_>, future: impl Future<Output = Result
     }
 }
 
+/// Releases the interpreter for work that drives its own futures, such as the whole command.
+///
+/// # Errors
+/// As [`enter`], and nothing of user code.
+pub(crate) fn enter_blocking<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    not_forked_inside(py)?;
+    let outcome = py.detach(|| {
+        let _inside = Inside::new();
+        catch_unwind(AssertUnwindSafe(work))
+    });
+    outcome.map_err(|panic| error::panicked(py, &*panic))
+}
+
+fn not_forked_inside(py: Python<'_>) -> PyResult<()> {
+    if !FORKED_INSIDE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let sentence = "this process was forked while another thread was inside Headroom, so it cannot be used here; \
+                    fork before the first call or use the spawn start method";
+    Err(error::refused(py, sentence, "forked"))
+}
+
 /// [`enter`] for work that calls no user code.
 pub(crate) fn enter_with<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    enter(py, async { work() })
+    enter_blocking(py, work)?.map_err(|failed| error::to_python(py, &failed))
 }
 
 /// Counts the threads that are inside.

@@ -1,6 +1,7 @@
 //! The module `headroom._core`: the engine for Python.
 
 mod body;
+mod command;
 mod compress;
 mod declarations;
 mod drive;
@@ -15,6 +16,7 @@ mod node;
 mod options;
 mod progress;
 mod result;
+mod retrieve;
 mod run;
 mod stage;
 mod structure;
@@ -35,6 +37,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<run::PyRun>()?;
     module.add_class::<user_code::Door>()?;
     module.add_function(wrap_pyfunction!(compress::compress, module)?)?;
+    module.add_function(wrap_pyfunction!(retrieve::retrieve, module)?)?;
+    module.add_function(wrap_pyfunction!(retrieve::retrieve_tool, module)?)?;
+    module.add_function(wrap_pyfunction!(retrieve::answer_tool_call, module)?)?;
+    module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_options, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_classes, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork, module)?)?;

@@ -97,6 +97,12 @@ impl PyCompressResult {
         value::from_serialize(py, &self.result.report)
     }
 
+    /// Proof of what was replaced, for `headroom verify`.
+    #[getter]
+    fn certificate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        value::from_serialize(py, &self.result.certificate)
+    }
+
     fn __repr__(&self) -> String {
         let CompressResult { tokens_before, tokens_after, compressed, .. } = &self.result;
         let compressed = if *compressed { "True" } else { "False" };

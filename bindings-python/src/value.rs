@@ -45,11 +45,6 @@ impl PyValue {
         Self { object, view: Some(View { convert, shown: PyOnceLock::new() }) }
     }
 
-    /// The object itself.
-    pub(crate) fn object(&self) -> &Py<PyAny> {
-        &self.object
-    }
-
     /// What an extension sees a copy of.
     fn shown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let shown = match &self.view {

@@ -168,6 +168,8 @@ class AsyncResource(_Base):
         status_code, headers = (got.status_code, got.headers) if raw is not None else (200, None)
         await request.apost_send(status_code, headers)
         response = got.parse() if raw is not None else got
+        if hasattr(type(response), "__await__"):  # Some versions read the answer only when asked to.
+            response = await response
         if request.stream:
             return watch(response, request, self._api, status_code)
         left = await request.areceived(response, status_code)
