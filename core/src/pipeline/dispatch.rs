@@ -64,7 +64,9 @@ impl PipelineExtensionManager {
             match self.call(entry, &mut event).await {
                 Called::Answer(Answer::None) => {}
                 Called::Answer(Answer::Event(next)) => event = *next,
-                Called::Answer(Answer::WrongType(found)) => warn_wrong_type(entry, stage, &found),
+                Called::Answer(Answer::WrongType(found)) => {
+                    warn!(target: TARGET, "extension {} at {stage}: {}", entry.name, wrong_type(&found));
+                }
                 failed @ (Called::Failed(_) | Called::TimedOut(_)) => {
                     event = before;
                     failure(entry, stage, failed)?;
@@ -177,10 +179,7 @@ fn settle(entry: &Entry, event: &mut PipelineEvent, before: &PipelineEvent, answ
     let mut warning = None;
     match answer {
         Answer::None => {}
-        Answer::WrongType(found) => {
-            warn_wrong_type(entry, stage, &found);
-            warning = Some(format!("returned {found}, which is ignored"));
-        }
+        Answer::WrongType(found) => warning = Some(wrong_type(&found)),
         Answer::Event(next) if next.stage == PipelineStage::ResponseReceived && stage != next.stage => {
             let next = *next;
             match next.response {
@@ -267,11 +266,8 @@ fn changed(event: &PipelineEvent, before: &PipelineEvent) -> bool {
     pairs.iter().any(|(now, was)| !same(now.as_ref(), was.as_ref())) || !event.metadata.is_same(&before.metadata)
 }
 
-fn warn_wrong_type(entry: &Entry, stage: PipelineStage, found: &str) {
-    warn!(
-        target: TARGET,
-        "extension {} at {stage}: expected nothing or a PipelineEvent, found {found}; it is ignored", entry.name
-    );
+fn wrong_type(found: &str) -> String {
+    format!("expected nothing or a PipelineEvent, found {found}; it is ignored")
 }
 
 /// Warns of an open failure and gives its text; refuses the request for a closed one.

@@ -1,9 +1,9 @@
-//! Writes a minified JSON value with its tables.
+//! Writes a minified JSON value with its tables. In the example two spaces stand for a tab.
 //!
 //! ```text
-//! {"kind":"List","items":[3 rows: id	kind="Pod"	name:str	status.phase	ports[]{port,name}
-//! 1	web-1	Running	[(80,"http")]
-//! 2	7	Failed	[]
+//! {"kind":"List","items":[3 rows: id  kind="Pod"  name:str  status.phase  ports[]{port,name}
+//! 1  web-1  Running  [(80,"http")]
+//! 2  7  Failed  []
 //! ={"status":{"phase":"Running"},"id":3}
 //! ]}
 //! ```
@@ -80,8 +80,10 @@ fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Traits<'d> {
     first: Option<&'d str>,
+    /// Where the first value starts.
+    pub(super) first_at: usize,
     varies: bool,
-    present: usize,
+    pub(super) present: usize,
     strings: usize,
     /// Strings that need quotes unless the whole column is known to hold strings.
     literal_strings: usize,
@@ -92,7 +94,10 @@ impl<'d> Traits<'d> {
         let raw = value.raw();
         self.present += 1;
         match self.first {
-            None => self.first = Some(raw),
+            None => {
+                self.first = Some(raw);
+                self.first_at = value.span().start;
+            }
             Some(first) => self.varies |= first != raw,
         }
         if let Some(content) = content(raw) {
