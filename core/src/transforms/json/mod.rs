@@ -1,5 +1,6 @@
 //! JSON as tables, and parts of it.
 
+mod affix;
 mod cell;
 mod clip;
 mod columns;

@@ -70,7 +70,7 @@ fn value() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         Just("true".to_owned()),
         "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,4})?",
-        "\"(1|1\\.0|true|null|=x|@1|\\[\\]|\\(|a b| x|\\\\u00e9|\\\\ud800|\\\\/|\\\\n|é😀|[a-z,:;.]{0,12})\"",
+        "\"(http://host\\.test/path/[a-c./]{0,4}|1|1\\.0|true|null|=x|@1|\\[\\]|\\(|a b| x|\\\\u00e9|\\\\ud800|\\\\/|\\\\n|é😀|[a-z,:;.]{0,12})\"",
     ];
     scalar.prop_recursive(5, 60, 6, |inner| {
         let key = prop_oneof!["\"[abc]\"", "\"(a\\.b|x=1|\\\\u00e9|| k|key|7)\""];
