@@ -41,6 +41,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(retrieve::retrieve_tool, module)?)?;
     module.add_function(wrap_pyfunction!(retrieve::answer_tool_call, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
+    module.add_function(wrap_pyfunction!(manager::one_or_many, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_options, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_classes, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork, module)?)?;

@@ -128,7 +128,9 @@ impl PyManager {
     }
 }
 
-/// Nothing, one object, or a list or tuple of objects.
+/// Nothing, one object, or a list or tuple of objects, as a list.
+#[pyfunction]
+#[pyo3(name = "as_list", signature = (given=None))]
 pub(crate) fn one_or_many<'py>(given: Option<&Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Vec::new()) };
     if given.is_instance_of::<PyString>() {

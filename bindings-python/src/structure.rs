@@ -7,7 +7,8 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 
 /// Copies lists and dicts all the way down; what cannot change is shared.
 ///
-/// Objects of other kinds are copied as `copy.deepcopy` does, or shared when they refuse that.
+/// An object of another kind is copied as `copy.deepcopy` does when the copy equals it; else it is shared, since nobody
+/// could tell later whether it was changed.
 pub(crate) fn deep_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     let mut copies: HashMap<usize, Bound<'py, PyAny>> = HashMap::new();
@@ -29,8 +30,7 @@ pub(crate) fn deep_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
             waiting.push((value.clone(), copy.clone()));
             copy
         } else {
-            let deepcopy = py.import("copy")?.getattr("deepcopy")?;
-            deepcopy.call1((value,)).unwrap_or_else(|_| value.clone())
+            copy_of_other(value)?
         };
         copies.insert(id, copy.clone());
         Ok(copy)
@@ -48,6 +48,14 @@ pub(crate) fn deep_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
         }
     }
     Ok(whole)
+}
+
+fn copy_of_other<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let deepcopy = value.py().import("copy")?.getattr("deepcopy")?;
+    match deepcopy.call1((value,)) {
+        Ok(copy) if copy.eq(value).unwrap_or(false) => Ok(copy),
+        _ => Ok(value.clone()),
+    }
 }
 
 /// Whether two values have the same structure, the same types and equal leaves. `1`, `1.0` and `True` differ.

@@ -169,11 +169,4 @@ def manager_of_call(hooks: Any, extensions: Any) -> PipelineExtensionManager:
         if _of_process[0] is not found:
             _of_process = (found, PipelineExtensionManager(extensions=found, discover=False))
         return _of_process[1]
-    return PipelineExtensionManager(hooks=hooks, extensions=[*as_list(extensions), *found], discover=False)
-
-
-def as_list(one_or_many: Any) -> list[Any]:
-    """Nothing, one object, or a list or tuple of objects."""
-    if one_or_many is None:
-        return []
-    return list(one_or_many) if isinstance(one_or_many, (list, tuple)) else [one_or_many]
+    return PipelineExtensionManager(hooks=hooks, extensions=[*_core.as_list(extensions), *found], discover=False)

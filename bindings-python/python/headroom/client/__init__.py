@@ -8,7 +8,7 @@ from typing import Any, Mapping
 from .._compress import OnEvent
 from ..config import CompressConfig, HeadroomMode, chosen_options
 from ..exceptions import ConfigurationError, ProviderError
-from ..pipeline import PipelineExtensionManager, PipelineStage, as_list
+from ..pipeline import PipelineExtensionManager, PipelineStage
 from ._apis import CHAT, MESSAGES, RESPONSES
 from ._request import Settings
 from ._resources import AsyncResource, Namespace, Resource
@@ -61,7 +61,7 @@ class HeadroomClient:
             limits=dict(model_context_limits or {}),
             options=chosen_options("HeadroomClient", config, {}),
             hooks=hooks,
-            manager=PipelineExtensionManager(hooks=hooks, extensions=as_list(extensions), discover=discover),
+            manager=PipelineExtensionManager(hooks=hooks, extensions=extensions, discover=discover),
             on_event=on_event,
             session_id=session_id,
         )

@@ -75,7 +75,7 @@ def _parts(content: list[dict[str, Any]], place: dict[str, Any]) -> Iterator[dic
         where = {**place, "content_index": index}
         field = "refusal" if part.get("type") == "refusal" else "text"
         kind = "refusal" if field == "refusal" else "output_text"
-        extra = {"logprobs": []} if field == "text" else {}
+        extra: dict[str, Any] = {"logprobs": []} if field == "text" else {}
         yield {"type": "response.content_part.added", **where, "part": {**part, field: ""}}
         yield {"type": f"response.{kind}.delta", **where, "delta": part.get(field, ""), **extra}
         yield {"type": f"response.{kind}.done", **where, field: part.get(field, ""), **extra}
