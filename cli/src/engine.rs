@@ -94,8 +94,9 @@ impl Compressed {
     /// The compressed body, or the compressed text when one text was compressed.
     pub(crate) fn bytes(&self) -> Result<&[u8], Failure> {
         if self.is_text {
-            let text = self.after.blocks.last().map(|block| block.text.as_bytes());
-            return text.ok_or_else(|| Failure::new("expected the compressed text, found an empty conversation"));
+            // An empty text is no block.
+            let block = self.after.blocks.iter().find(|block| block.path.to_string() == TEXT_PATH);
+            return Ok(block.map(|block| block.text.as_bytes()).unwrap_or_default());
         }
         let body = self.result.body.as_any().downcast_ref::<JsonBody>();
         body.map(|body| body.as_str().as_bytes())

@@ -84,6 +84,9 @@ fn one_text_comes_back_as_text() {
     assert!(smaller.len() < rows().len() / 2);
     assert!(smaller.contains("CrashLoopBackOff"));
     assert!(!smaller.contains("\"role\""));
+    for text in ["", "\n", "short\r\n", "no line break"] {
+        assert_eq!(place.succeed(&["compress", "--text", "--query", "which?"], text.as_bytes()), text);
+    }
 }
 
 #[test]

@@ -24,7 +24,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Everything that a change must pass; CI runs the same.
-    Test,
+    Test {
+        /// Only one part of it.
+        part: Option<test::Part>,
+    },
     /// Proves that every part knows only what STYLE.md lets it know.
     Deps,
     /// Runs the shared vectors.
@@ -48,7 +51,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
-        Verb::Test => return test::run(),
+        Verb::Test { part } => return test::run(part),
         Verb::Deps => deps::run(),
         Verb::Vectors { bless } => vectors::run(bless),
         Verb::Savings { check } => savings::run(check),

@@ -17,7 +17,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
     for path in make(&cargo::root(), name)? {
         println!("made {}", path.display());
     }
-    println!("next: write it, add it to the registry in core/src/transforms/mod.rs, read what\n");
+    println!("next: write it and its vectors, name it in the list of core/src/transforms/mod.rs, read what\n");
     println!("    cargo xtask vectors --bless\n\nwrites into tests/vectors/{name}/, then run `cargo xtask test`");
     Ok(())
 }
@@ -34,36 +34,32 @@ fn make(root: &Path, name: &str) -> Result<Vec<PathBuf>> {
 
     let list_file = transforms.join("mod.rs");
     let list = fs::read_to_string(&list_file).with_context(|| list_file.display().to_string())?;
-    fs::write(&list_file, with_module(&list, name))?;
+    let list = with_line(&list, "mod ", &format!("mod {name};"));
+    fs::write(&list_file, with_line(&list, "pub use ", &format!("pub use {name}::{};", camel_case(name))))?;
 
     let mut made = vec![file, list_file];
-    let vectors = root.join("tests/vectors").join(name);
+    let vectors = root.join("tests/vectors");
     for case in ["typical", "declines", "hostile"] {
-        let folder = vectors.join(case);
-        fs::create_dir_all(&folder)?;
-        for (file, text) in [
-            ("input.json", "{\n  \"messages\": []\n}\n"),
-            ("options.json", "{}\n"),
-            ("notes.md", "Why it exists, where the text came from, its licence.\n"),
-        ] {
-            fs::write(folder.join(file), text)?;
+        let (from, to) = (vectors.join(MODEL).join(case), vectors.join(name).join(case));
+        fs::create_dir_all(&to)?;
+        for file in ["input.json", "options.json", "notes.md"] {
+            fs::copy(from.join(file), to.join(file)).with_context(|| from.join(file).display().to_string())?;
         }
-        made.push(folder);
+        made.push(to);
     }
     Ok(made)
 }
 
-/// The list of modules with one more line, in order.
-fn with_module(list: &str, name: &str) -> String {
-    let line = format!("mod {name};");
-    let mut lines: Vec<&str> = list.lines().collect();
-    let is_module = |line: &&str| line.starts_with("mod ") && line.ends_with(';');
+/// The text with one more line among those that begin with `beginning`, in order.
+fn with_line(text: &str, beginning: &str, line: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let is_alike = |other: &&str| other.starts_with(beginning) && other.ends_with(';');
     let at = lines
         .iter()
-        .position(|other| is_module(other) && *other > line.as_str())
-        .or_else(|| lines.iter().rposition(is_module).map(|last| last + 1))
+        .position(|other| is_alike(other) && *other > line)
+        .or_else(|| lines.iter().rposition(is_alike).map(|last| last + 1))
         .unwrap_or(lines.len());
-    lines.insert(at, &line);
+    lines.insert(at, line);
     lines.join("\n") + "\n"
 }
 
@@ -84,8 +80,8 @@ mod tests {
     #[test]
     fn the_module_line_takes_its_place_in_the_order() {
         let list = "//! All.\n\nmod diff;\nmod log;\n\npub use log::Log;\n";
-        assert!(with_module(list, "json").contains("mod diff;\nmod json;\nmod log;\n\npub"));
-        assert!(with_module(list, "search").contains("mod log;\nmod search;\n\npub"));
+        assert!(with_line(list, "mod ", "mod json;").contains("mod diff;\nmod json;\nmod log;\n\npub"));
+        assert!(with_line(list, "mod ", "mod search;").contains("mod log;\nmod search;\n\npub"));
     }
 
     #[test]
@@ -94,10 +90,22 @@ mod tests {
         let transforms = root.path().join("core/src/transforms");
         fs::create_dir_all(&transforms).unwrap();
         fs::write(transforms.join("whitespace.rs"), "struct Whitespace; // whitespace").unwrap();
-        fs::write(transforms.join("mod.rs"), "mod whitespace;\n").unwrap();
+        fs::write(transforms.join("mod.rs"), "mod whitespace;\npub use whitespace::Whitespace;\n").unwrap();
+        for case in ["typical", "declines", "hostile"] {
+            let folder = root.path().join("tests/vectors/whitespace").join(case);
+            fs::create_dir_all(&folder).unwrap();
+            for file in ["input.json", "options.json", "notes.md"] {
+                fs::write(folder.join(file), case).unwrap();
+            }
+        }
         make(root.path(), "line_fold").unwrap();
         assert_eq!(fs::read_to_string(transforms.join("line_fold.rs")).unwrap(), "struct LineFold; // line_fold");
-        assert!(root.path().join("tests/vectors/line_fold/hostile/input.json").exists());
+        assert_eq!(
+            fs::read_to_string(transforms.join("mod.rs")).unwrap(),
+            "mod line_fold;\nmod whitespace;\npub use line_fold::LineFold;\npub use whitespace::Whitespace;\n"
+        );
+        let input = root.path().join("tests/vectors/line_fold/hostile/input.json");
+        assert_eq!(fs::read_to_string(input).unwrap(), "hostile");
         assert!(make(root.path(), "line_fold").is_err());
         assert!(make(root.path(), "LineFold").is_err());
     }

@@ -5,9 +5,37 @@ use std::process::ExitCode;
 use crate::steps::Steps;
 use crate::{cargo, deps, python, savings};
 
-/// Runs every step, cheap ones first.
-pub(crate) fn run() -> ExitCode {
+/// A part that can be run alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Formatting, arrows, clippy, tests and documentation of the crates, and the table of savings.
+    Rust,
+    /// The wheel, and the tests of the installed package.
+    Python,
+    /// The released command's demo.
+    Demo,
+}
+
+/// Runs every step, or those of one part, cheap ones first.
+pub(crate) fn run(part: Option<Part>) -> ExitCode {
     let mut steps = Steps::default();
+    let wanted = |this| part.is_none_or(|part| part == this);
+    if wanted(Part::Rust) {
+        rust(&mut steps);
+    }
+    if wanted(Part::Python) {
+        python::steps(&mut steps);
+    }
+    if wanted(Part::Demo) {
+        // The README's first command, in the profile that it names, with a store that is gone afterwards.
+        let mut demo = cargo::command(["run", "--release", "--locked", "--", "demo"]);
+        demo.env("HEADROOM_STORE", ":memory:");
+        steps.command("demo", demo);
+    }
+    steps.finish()
+}
+
+fn rust(steps: &mut Steps) {
     steps.command("formatting", cargo::command(["fmt", "--all", "--check"]));
     steps.step("dependency arrows", deps::run);
     steps.command(
@@ -21,8 +49,4 @@ pub(crate) fn run() -> ExitCode {
     steps.command("Rust documentation", documentation);
     // The table of savings moves in the change that moves it.
     steps.step("savings table", || savings::run(true));
-    python::steps(&mut steps);
-    // The README's first command, in the profile that it names.
-    steps.command("demo", cargo::command(["run", "--release", "--locked", "--", "demo"]));
-    steps.finish()
 }

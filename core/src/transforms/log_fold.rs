@@ -12,6 +12,7 @@ mod values;
 use std::fmt::Write as _;
 
 use self::clip::{LONG_LINE_BYTES, write_clipped};
+pub(super) use self::mask::template_hash;
 use self::notable::Marks;
 use self::select::Selection;
 use self::survey::Survey;
@@ -24,9 +25,9 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 ///
 /// Without loss, the lines of one template (lines that differ in numbers, ids and times alone) are written as the
 /// template once and the values of each line; [`decode`](Transform::decode) gives the bytes back. Otherwise a subset of
-/// whole lines stays, verbatim and in order: first and last lines, summaries, every distinct failure with its trace, the
-/// first line of each template, extremes and rare values, and what answers the question. Each gap says which lines are
-/// missing and how many failures are among them.
+/// whole lines stays, verbatim and in order: first and last lines, summaries, every distinct failure with its trace,
+/// the first line of each template, extremes and rare values, and what answers the question. Each gap says which lines
+/// are missing and how many failures are among them.
 ///
 /// Declines texts that are no logs, texts that are not smaller afterwards, and, in file reads, everything but the
 /// subset of whole lines.
@@ -47,8 +48,8 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// None.
 ///
 /// # Sources
-/// Grouping by masked values follows Drain (He et al., ICWS 2017). Shares and limits are chosen by hand, each beside its
-/// constant.
+/// Grouping by masked values follows Drain (He et al., ICWS 2017). Shares and limits are chosen by hand, each beside
+/// its constant.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogFold;
 
@@ -78,11 +79,12 @@ impl Transform for LogFold {
         }
         let subset = subset(part, &lines, cx);
         let small = subset.as_ref().map_or(part.text.len(), |(text, _)| text.len());
-        // A lossless form is rarely a sixth of the text; where the subset is smaller, the work is not done.
+        // A lossless form is rarely a sixth of the text; where the subset is smaller, the work is not done. Values without
+        // words around them cost more tokens a byte, so that tokens decide.
         if !part.quotable
             && small >= part.text.len() / 6
-            && let Some(folded) = lossless(part.text, &lines)
-            && folded.len() <= small
+            && let Some(folded) = lossless(part.text, &lines).filter(|folded| folded.len() <= small)
+            && subset.as_ref().is_none_or(|(text, _)| cx.count(&folded) <= cx.count(text))
         {
             return Ok(Outcome::Lossless(folded));
         }
@@ -129,7 +131,8 @@ fn subset(part: &Part<'_>, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(Strin
     (shown > 0 && subset.len() < part.text.len() / 10 * 9).then_some((subset, shown))
 }
 
-/// Says how often the most frequent values occur: `[counted in all lines: 10.0.0.1 in 286 of the 521 lines like line 35]`.
+/// Says how often the most frequent values occur: `[counted in all lines: 10.0.0.1 in 286 of the 521 lines like line
+/// 35]`.
 fn write_common(common: &[Common<'_>], out: &mut String) {
     for (nth, Common { value, line, count, of }) in common.iter().enumerate() {
         let start = if nth == 0 { "[counted in all lines: " } else { "; " };
@@ -143,6 +146,7 @@ fn write_common(common: &[Common<'_>], out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -199,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_trace_stays_once_with_own_code_and_message() {
-        let trace = "10:00:00 ERROR request failed\njava.lang.IllegalStateException: no customer\n\tat com.acme.Shop.load(Shop.java:88)\n";
+        let trace = "10:00:00 ERROR request failed\njava.lang.IllegalStateException: no customer\n\
+                     \tat com.acme.Shop.load(Shop.java:88)\n";
         let text: String = (0..300)
             .map(|at| if at % 50 == 7 { trace.to_owned() } else { format!("10:00:01 INFO request {at} ok\n") })
             .collect();
@@ -214,7 +219,8 @@ mod tests {
         for at in 0..400 {
             text += &format!("test part::case_{at} ... {}\n", if [17, 230].contains(&at) { "FAILED" } else { "ok" });
         }
-        text += "\nfailures:\n\n---- part::case_17 stdout ----\nassertion `left == right` failed\n  left: 1\n right: 2\n\n\
+        text += "\nfailures:\n\n---- part::case_17 stdout ----\n\
+                 assertion `left == right` failed\n  left: 1\n right: 2\n\n\
                  test result: FAILED. 398 passed; 2 failed; finished in 0.1s\n";
         let subset = balanced(&text, "");
         for kept in ["case_17 ... FAILED", "case_230 ... FAILED", "  left: 1\n right: 2", "test result: FAILED"] {
@@ -268,7 +274,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_subset_is_in_order_verbatim_and_its_gaps_name_their_lines(
-            picks in proptest::collection::vec(("(INFO|ERROR|at) [a-z]{1,4} [0-9]{1,5}", 0..4usize, "[a-zä ]{0,30}"), 100..400),
+            picks in vec(("(INFO|ERROR|at) [a-z]{1,4} [0-9]{1,5}", 0..4usize, "[a-zä ]{0,30}"), 100..400),
         ) {
             let text: String = picks.iter().map(|(start, kind, end)| match kind {
                 0 => format!("{start}\n"),
@@ -276,7 +282,8 @@ mod tests {
                 _ => format!("{start} {end}\r\n"),
             }).collect();
             let original: Vec<&str> = text.split('\n').collect();
-            if let Outcome::Subset(subset) = apply(&Part { text: &text, tool: None, quotable: false }, Mode::Aggressive, "ab 12") {
+            let part = Part { text: &text, tool: None, quotable: false };
+            if let Outcome::Subset(subset) = apply(&part, Mode::Aggressive, "ab 12") {
                 let mut at = 0;
                 for line in subset.split('\n') {
                     let gap = line.strip_prefix("[lines ").or_else(|| line.strip_prefix("[line "));

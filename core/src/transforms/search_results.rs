@@ -11,13 +11,13 @@ use super::lines::Lines;
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
-/// Folds search results: `path:12:text` with or without context, paths as headings, numbered lines of one file, and
-/// ripgrep's JSON.
+/// Folds search results: `path:12:text` with or without number and context, paths as headings, numbered lines of one
+/// file, and ripgrep's JSON.
 ///
-/// Without loss, each path is written once; [`decode`](Transform::decode) gives the bytes back. Otherwise a subset stays:
-/// definitions of the name that the call searched for, what answers the question, imports and exports, the first and
-/// last match of each file, and uses that read differently. A kept match is byte-exact after its path; each gap says how
-/// many matches it leaves out, and files of which nothing is shown are named with their count.
+/// Without loss, each path is written once; [`decode`](Transform::decode) gives the bytes back. Otherwise a subset
+/// stays: definitions of the name that the call searched for, what answers the question, imports and exports, the first
+/// and last match of each file, and uses that read differently. A kept match is byte-exact after its path; each gap
+/// says how many matches it leaves out, and files of which nothing is shown are named with their count.
 ///
 /// Declines texts of other shapes, small ones that have no paths to fold, file reads, and searches with so much context
 /// that they are reads as well.
@@ -61,11 +61,11 @@ impl Transform for SearchResults {
         match style {
             _ if part.quotable || codec::is_encoded(part.text) => Fit::No,
             Style::Json => Fit::Yes(ContentKind::Search, 0.98),
-            Style::Prefixed | Style::Heading if called => Fit::Yes(ContentKind::Search, 0.95),
+            Style::Prefixed | Style::Unnumbered | Style::Heading if called => Fit::Yes(ContentKind::Search, 0.95),
             Style::Numbered if called => Fit::Yes(ContentKind::Search, 0.9),
             // Compilers print paths and numbers too.
             Style::Prefixed => Fit::Yes(ContentKind::Search, 0.6),
-            Style::Heading | Style::Numbered => Fit::No,
+            Style::Unnumbered | Style::Heading | Style::Numbered => Fit::No,
         }
     }
 
@@ -84,7 +84,12 @@ impl Transform for SearchResults {
             Some((select::write(&results, &keep), shown)).filter(|(text, _)| text.len() < part.text.len() / 10 * 9)
         };
         Ok(match (lossless, subset) {
-            (Some(folded), Some((text, _))) if folded.len() <= text.len() + text.len() / 8 => Outcome::Lossless(folded),
+            // An eighth more is a fair price for leaving nothing out.
+            (Some(folded), Some((text, _)))
+                if folded.len() <= text.len() + text.len() / 4 && cx.count(&folded) <= cx.count(&text) / 8 * 9 =>
+            {
+                Outcome::Lossless(folded)
+            }
             (_, Some((mut text, shown))) => {
                 text.push_str(&cx.marker(part.text, shown, total(&lines, &results), "lines"));
                 Outcome::Subset(text)
@@ -113,6 +118,7 @@ fn lossless(text: &str, lines: &Lines<'_>, results: &Results<'_>) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -197,8 +203,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn kept_matches_are_verbatim_and_in_order(picks in proptest::collection::vec((0..4usize, 1..900usize, "[a-z =(){};]{0,60}"), 60..300)) {
-            let text: String = picks.iter().map(|(file, line, text)| format!("src/f{file}.rs:{line}:{text}\n")).collect();
+        fn kept_matches_are_verbatim_and_in_order(
+            picks in vec((0..4usize, 1..900usize, "[a-z =(){};]{0,60}"), 60..300),
+        ) {
+            let line = |(file, line, text): &(usize, usize, String)| format!("src/f{file}.rs:{line}:{text}\n");
+            let text: String = picks.iter().map(line).collect();
             let (mut path, mut expected) = ("", text.lines());
             if let Outcome::Subset(subset) = apply(&text, Mode::Aggressive, "f a b") {
                 for line in subset.lines().filter(|line| !line.starts_with('[')) {

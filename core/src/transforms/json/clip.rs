@@ -49,7 +49,7 @@ impl<'d> Clip<'_, 'd> {
     pub(super) fn text<'t>(&mut self, value: Cursor<'d>, text: &'t str, room: usize) -> &'t str {
         let limit = if self.survey.weight(value.span()) == Some(Weight::Must) {
             REMARKABLE
-        } else if stats::is_opaque(text) && !(self.is_generous && !stats::is_dull(text)) {
+        } else if stats::is_opaque(text) && (stats::is_dull(text) || !self.is_generous) {
             if room > 2 * WHOLE { 2 * WHOLE } else { OPAQUE }
         } else {
             room.clamp(WHOLE, REMARKABLE / 4)

@@ -40,8 +40,6 @@ pub(super) struct SampleColumn<'d> {
     pub(super) shown: Shown<'d>,
     pub(super) is_text: bool,
     is_asked: bool,
-    /// Bytes of its cells, long ones as much as is shown of them.
-    bytes: usize,
     nested: usize,
     stats: Stats<'d>,
     index: usize,
@@ -54,11 +52,9 @@ impl<'d> SampleColumn<'d> {
         table.columns.get(self.index).map_or(&Form::Plain, |column| &column.form)
     }
 
-    fn observe(&mut self, value: Cursor<'d>, room: usize) {
-        let raw = value.raw();
-        self.bytes += raw.len().min(room);
+    fn observe(&mut self, value: Cursor<'d>) {
         self.nested += usize::from(matches!(value.kind(), Kind::Array | Kind::Object));
-        self.stats.observe(raw, 0);
+        self.stats.observe(value.raw(), 0);
     }
 }
 
@@ -71,34 +67,36 @@ pub(super) struct Columns<'d> {
 }
 
 impl<'d> Columns<'d> {
-    /// Looks at all rows; `cell_room` is how many bytes of a long cell are shown.
-    pub(super) fn of(table: &Table<'d>, survey: &Survey<'d>, cell_room: usize) -> Self {
+    /// Looks at all rows.
+    pub(super) fn of(table: &Table<'d>, survey: &Survey<'d>) -> Self {
         let (traits, shaped) = encode::traits(table);
         let names = header_names(table).into_iter().zip(&traits).enumerate();
-        let list = names.map(|(index, (name, traits))| SampleColumn {
-            name,
-            shown: if traits.constant(shaped).is_some() { Shown::Constant } else { Shown::Cells },
-            is_text: traits.is_text(),
-            is_asked: false,
-            bytes: 0,
-            nested: 0,
-            stats: Stats::default(),
-            index,
-            same: None,
+        let list = names.map(|(index, (name, traits))| {
+            let path = survey.path_at(traits.first_at).filter(|_| traits.present > 0);
+            // The path may have values of other tables too, or be one of several below a nested value.
+            let stats = path.map(|path| &path.stats).filter(|stats| stats.count == traits.present);
+            SampleColumn {
+                name,
+                shown: if traits.constant(shaped).is_some() { Shown::Constant } else { Shown::Cells },
+                is_text: traits.is_text(),
+                is_asked: path.is_some_and(|path| path.is_asked),
+                nested: 0,
+                stats: stats.cloned().unwrap_or_default(),
+                index,
+                same: None,
+            }
         });
         let mut columns = Self { list: list.collect(), traits, shaped };
+        let counted: Vec<bool> = columns.list.iter().map(|column| column.stats.count > 0).collect();
         let mut cells = Vec::new();
         let mut is_first = true;
         for row in table.rows() {
             if !table.cells(row.value, &mut cells) {
                 continue;
             }
-            for (column, cell) in columns.list.iter_mut().zip(&cells) {
-                if let (Some(value), Shown::Cells) = (cell, &column.shown) {
-                    if column.stats.count == 0 {
-                        column.is_asked = survey.path_at(value.span().start).is_some_and(|path| path.is_asked);
-                    }
-                    column.observe(*value, cell_room);
+            for ((column, cell), counted) in columns.list.iter_mut().zip(&cells).zip(&counted) {
+                if let (Some(value), Shown::Cells, false) = (cell, &column.shown, counted) {
+                    column.observe(*value);
                 }
             }
             columns.compare(&cells, is_first);
@@ -156,11 +154,12 @@ impl<'d> Columns<'d> {
         let rows = self.shaped.max(1);
         loop {
             let shown = || self.list.iter().filter(|column| column.shown == Shown::Cells);
-            let total: usize = shown().map(|column| column.bytes / rows + 1).sum();
-            let candidates = shown().filter(|column| !column.is_asked && column.bytes > SHORT * rows);
+            let total: usize = shown().map(|column| column.stats.bytes / rows + 1).sum();
+            let candidates = shown().filter(|column| !column.is_asked && column.stats.bytes > SHORT * rows);
             let next = candidates.max_by_key(|column| {
                 let is_nested = column.nested * 2 > column.stats.count;
-                (is_nested, if is_nested { column.bytes } else { usize::MAX - column.bytes }, column.index)
+                let bytes = column.stats.bytes;
+                (is_nested, if is_nested { bytes } else { usize::MAX - bytes }, column.index)
             });
             let texts = self
                 .list

@@ -1,6 +1,7 @@
 //! Reads what the encoder writes back into minified JSON.
 
 use super::cell;
+use super::encode::content;
 use super::spelling::string_end;
 
 /// More than this is not written, whatever a header asks for.
@@ -15,6 +16,8 @@ struct Column<'t> {
 enum ColumnKind<'t> {
     Constant(&'t str),
     Text,
+    /// Strings without what they all begin and end with.
+    Inside(&'t str, &'t str),
     Cells(Form<'t>),
 }
 
@@ -121,7 +124,7 @@ fn read_row(columns: &[Column<'_>], line: &str, out: &mut String) -> Option<()> 
     for column in columns {
         let cell = match column.kind {
             ColumnKind::Constant(value) => value,
-            ColumnKind::Text | ColumnKind::Cells(_) => cells.next().unwrap_or(""),
+            ColumnKind::Text | ColumnKind::Inside(..) | ColumnKind::Cells(_) => cells.next().unwrap_or(""),
         };
         if cell.is_empty() {
             continue;
@@ -142,6 +145,11 @@ fn read_row(columns: &[Column<'_>], line: &str, out: &mut String) -> Option<()> 
         match &column.kind {
             ColumnKind::Constant(_) | ColumnKind::Cells(Form::Plain) => out.push_str(&cell::read(cell, false)),
             ColumnKind::Text => out.push_str(&cell::read(cell, true)),
+            ColumnKind::Inside(prefix, suffix) => {
+                let string = cell::read(cell, true);
+                let inside = string.strip_prefix('"')?.strip_suffix('"')?;
+                out.extend(["\"", prefix, inside, suffix, "\""]);
+            }
             ColumnKind::Cells(form) => {
                 if cell.starts_with(['(', '[']) {
                     let left = read_nested(form, cell, out)?;
@@ -156,7 +164,8 @@ fn read_row(columns: &[Column<'_>], line: &str, out: &mut String) -> Option<()> 
         out.push('}');
     }
     out.push('}');
-    cells.next().is_none().then_some(())
+    // A row of constants alone is an empty line, which splits into one empty cell.
+    cells.all(str::is_empty).then_some(())
 }
 
 /// A comma unless a container was just opened.
@@ -283,6 +292,11 @@ fn read_column(header: &str) -> Option<Column<'_>> {
         ColumnKind::Constant(value)
     } else if rest == ":str" {
         ColumnKind::Text
+    } else if let Some(affix) = rest.strip_prefix(':') {
+        let (prefix, suffix) = affix.split_at(string_end(affix.as_bytes(), 0).filter(|_| affix.starts_with('"'))?);
+        let suffix = suffix.strip_prefix('+')?;
+        let suffix = if suffix.is_empty() { "\"\"" } else { suffix };
+        ColumnKind::Inside(content(prefix)?, content(suffix)?)
     } else {
         let (form, left) = read_form(rest)?;
         left.is_empty().then_some(())?;

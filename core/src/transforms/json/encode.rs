@@ -1,9 +1,9 @@
-//! Writes a minified JSON value with its tables.
+//! Writes a minified JSON value with its tables. In the example two spaces stand for a tab.
 //!
 //! ```text
-//! {"kind":"List","items":[3 rows: id	kind="Pod"	name:str	status.phase	ports[]{port,name}
-//! 1	web-1	Running	[(80,"http")]
-//! 2	7	Failed	[]
+//! {"kind":"List","items":[3 rows: id  kind="Pod"  name:str  status.phase  ports[]{port,name}
+//! 1  web-1  Running  [(80,"http")]
+//! 2  7  Failed  []
 //! ={"status":{"phase":"Running"},"id":3}
 //! ]}
 //! ```
@@ -13,6 +13,7 @@
 //!
 //! - `name=value`: every row has this value, and no cell for it.
 //! - `name:str`: every cell is a string; elsewhere a cell that reads as a number, `true`, `false` or `null` is one.
+//! - `name:"prefix"+"suffix"`: every cell is what stands between them in a string.
 //! - `a.b`: the member `b` of the member `a`. `a{x,y}`: an object, written `(x,y)`; `a[]{x,y}`: a list of them.
 //! - An empty cell or place is a member that is not there; `""` is the empty string.
 //! - `=` and a JSON value: a row of another shape.
@@ -21,6 +22,7 @@
 
 use crate::json::{Cursor, Kind};
 
+use super::affix::Affix;
 use super::cell;
 use super::table::{Column, Form, Row, Table};
 
@@ -80,11 +82,14 @@ fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Traits<'d> {
     first: Option<&'d str>,
+    /// Where the first value starts.
+    pub(super) first_at: usize,
     varies: bool,
-    present: usize,
+    pub(super) present: usize,
     strings: usize,
     /// Strings that need quotes unless the whole column is known to hold strings.
     literal_strings: usize,
+    affix: Affix<'d>,
 }
 
 impl<'d> Traits<'d> {
@@ -92,11 +97,15 @@ impl<'d> Traits<'d> {
         let raw = value.raw();
         self.present += 1;
         match self.first {
-            None => self.first = Some(raw),
+            None => {
+                self.first = Some(raw);
+                self.first_at = value.span().start;
+            }
             Some(first) => self.varies |= first != raw,
         }
         if let Some(content) = content(raw) {
             self.strings += 1;
+            self.affix.observe(content);
             if cell::is_bare(content, true) && !cell::is_bare(content, false) {
                 self.literal_strings += 1;
             }
@@ -106,6 +115,11 @@ impl<'d> Traits<'d> {
     /// The value that all of `rows` rows have.
     pub(super) fn constant(&self, rows: usize) -> Option<&'d str> {
         self.first.filter(|_| !self.varies && self.present == rows)
+    }
+
+    /// What all cells begin and end with, when they are addresses.
+    fn affix(&self) -> Option<(&'d str, &'d str)> {
+        self.affix.parts().filter(|_| self.strings == self.present && self.present > 1)
     }
 
     /// Whether the header says once that all cells are strings.
@@ -161,8 +175,13 @@ fn write_table(table: &Table<'_>, limit: usize, out: &mut String) -> bool {
                 if !std::mem::take(&mut is_first) {
                     out.push('\t');
                 }
-                if let Some(value) = cell {
-                    write_cell(&column.form, *value, traits.is_text(), out);
+                let Some(value) = cell else { continue };
+                match (traits.affix(), content(value.raw())) {
+                    (Some(affix), Some(content)) => {
+                        let Some(inside) = Affix::inside(affix, content) else { return false };
+                        cell::write_string(inside, true, out);
+                    }
+                    _ => write_cell(&column.form, *value, traits.is_text(), out),
                 }
             }
             // Members that are not there need no tabs at the end of a row.
@@ -198,6 +217,11 @@ fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut
     if let Some(value) = traits.constant(rows) {
         out.push('=');
         out.push_str(value);
+    } else if let Some((prefix, suffix)) = traits.affix() {
+        out.push_str(&format!(":\"{prefix}\"+"));
+        if !suffix.is_empty() {
+            out.push_str(&format!("\"{suffix}\""));
+        }
     } else {
         write_kind(column, traits, out);
     }

@@ -84,6 +84,13 @@ fn looks_like_json(json: &str) -> bool {
     }
 }
 
+/// Whether the first line is a whole container and the second begins another one.
+pub(super) fn is_one_value_a_line(body: &str) -> bool {
+    let Some((first, rest)) = body.trim_start().split_once('\n') else { return false };
+    let ends = |open, close| first.starts_with(open) && first.trim_end().ends_with(close);
+    (ends('{', '}') || ends('[', ']')) && first.trim_end().len() > 1 && rest.trim_start().starts_with(['{', '['])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

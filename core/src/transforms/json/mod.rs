@@ -1,28 +1,37 @@
-//! JSON as tables.
+//! JSON as tables, and parts of it.
 
+mod affix;
 mod cell;
 mod clip;
 mod columns;
 mod decode;
 mod encode;
+mod escapes;
+mod failure;
 mod frame;
 mod marks;
+mod minify;
 mod select;
 mod spelling;
 mod stats;
 mod subset;
 mod survey;
 mod table;
+mod wrapped;
+
+use std::borrow::Cow;
 
 use crate::detect::ContentKind;
-use crate::json::{Document, Kind};
+use crate::json::{Document, Kind, encode_string};
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
 use clip::Clip;
 use frame::Frame;
-use spelling::{Minified, Spelling};
+use minify::Minified;
+use spelling::Spelling;
 use subset::Writer;
 use survey::Survey;
+use wrapped::Wrapped;
 
 /// Deeper JSON is left alone.
 const MAX_DEPTH: usize = 64;
@@ -30,10 +39,56 @@ const MAX_DEPTH: usize = 64;
 /// Shorter texts are left alone: the header would cost what the table saves.
 const MIN_BYTES: usize = 400;
 
-/// What a lossless form begins with.
+/// A lossless form that must be smaller by more than this is not tried.
+const MAX_LOSSLESS_RATIO: usize = 24;
+
+/// The first word of a lossless form and of a sample.
 const HEADER: &str = "#json";
 
-/// Writes JSON as tables.
+/// What a decoder writes at most, in bytes.
+const MAX_DECODED: usize = 1 << 28;
+
+/// Writes JSON as tables: lists of objects with their keys once, one row a line.
+///
+/// First a lossless form of the whole text is tried, which [`Transform::decode`] gives back byte for byte: columns named
+/// once, values that all rows have in the header, nested objects as columns, numbers and escapes as they are written,
+/// white space as a few words in the first line. The format is described in `encode.rs`. When it fits
+/// [`Context::target_bytes`], that is all.
+///
+/// Otherwise the same tables hold some of their rows, in order, and a line says what is computed of all of them. Shown
+/// whatever the size: first and last rows, failures (of many the first of each wording), what the question names, the
+/// rows that answer it best and the records they refer to. Then ends of ranges, rare values, rows of every set of keys,
+/// and rows spread evenly. Long texts and nested values are cut, columns of addresses and hashes left out, values that
+/// nearly all rows have stated once.
+///
+/// # When it declines
+/// Texts below 400 bytes, files that may be edited ([`Part::quotable`]), text that is not one JSON value or one a line
+/// with at most a few short lines around it, nesting beyond 64, and whatever does not get smaller. In lossless mode also
+/// irregular white space.
+///
+/// # What is lost and how to get it back
+/// Nothing in the lossless form. In a sample `…` stands where something was left out or cut, `…+3` for three members,
+/// and the marker line has the hash of the whole text.
+///
+/// # Errors
+/// [`TransformError`] when the text begins as JSON but is none, or is nested too deep.
+///
+/// # Examples
+/// ```text
+/// [{"id": 1, "kind": "Pod", "spec": {"port": 80}}, {"id": 2, "kind": "Pod", "spec": {"port": 81}}, …]
+/// ```
+/// becomes (with tabs between the cells)
+/// ```text
+/// #json spaced
+/// [20 rows: id  kind="Pod"  spec.port
+/// 1  80
+/// 2  81
+/// …
+/// ]
+/// ```
+///
+/// # Sources
+/// The shares and limits in this folder are chosen by hand, but for the outliers (`marks.rs`).
 #[derive(Debug, Default, Clone, Copy)]
 pub struct JsonTable;
 
@@ -48,6 +103,7 @@ impl Transform for JsonTable {
         }
         match Frame::of(part.text) {
             Some(frame) if frame.json.trim_start().starts_with('[') => Fit::Yes(ContentKind::JsonArray, 0.9),
+            Some(frame) if frame::is_one_value_a_line(frame.json) => Fit::Yes(ContentKind::JsonArray, 0.9),
             Some(_) => Fit::Yes(ContentKind::JsonObject, 0.9),
             None => Fit::No,
         }
@@ -57,14 +113,17 @@ impl Transform for JsonTable {
         let Some(frame) = Frame::of(part.text).filter(|_| part.text.len() >= MIN_BYTES && !part.quotable) else {
             return Ok(Outcome::Unchanged);
         };
-        let minified = Minified::new(frame.json).ok_or_else(|| TransformError("the text is not JSON".into()))?;
+        let around = Around::of(part.text, &frame);
+        let minified = Minified::new(&around.json).ok_or_else(|| TransformError("the text is not JSON".into()))?;
         let document = Document::parse(&minified.text, MAX_DEPTH).map_err(|error| TransformError(error.to_string()))?;
         if !matches!(document.root().kind(), Kind::Array | Kind::Object) {
             return Ok(Outcome::Unchanged);
         }
         let room = cx.target_bytes(part.text.len());
-        if let Some(spelling) = &minified.spelling
-            && let Some(encoded) = lossless(&frame, spelling, &document, room)
+        // A table that takes so little of the text would be one of rows that are all the same.
+        let is_hopeless = document.source().len() / MAX_LOSSLESS_RATIO > room;
+        if let Some(spelling) = minified.spelling.as_ref().filter(|_| !is_hopeless)
+            && let Some(encoded) = around.lossless(spelling, &document, room)
             && encoded.len() < part.text.len()
             && self.decode(&encoded).as_deref() == Some(part.text)
         {
@@ -73,7 +132,7 @@ impl Transform for JsonTable {
         if cx.lossless_only() {
             return Ok(Outcome::Unchanged);
         }
-        let subset = subset(&frame, &document, part.text, room, cx);
+        let subset = around.subset(&document, part.text, room, cx);
         Ok(if subset.len() < part.text.len() { Outcome::Subset(subset) } else { Outcome::Unchanged })
     }
 
@@ -88,49 +147,85 @@ impl Transform for JsonTable {
         };
         let (before, rest) = encoded.split_at(start);
         let (value, after) = decode::decode(rest.split_once('\n')?.1)?;
-        let json = Spelling::from_words(header)?.apply(&value, 1 << 28)?;
+        Document::parse(&value, MAX_DEPTH).ok()?;
         let after = if after.is_empty() { "" } else { after.strip_prefix('\n')? };
-        Some([before, &json, after].concat())
+        match header.strip_prefix(" string") {
+            Some(words) => {
+                let json = Spelling::from_words(words)?.apply(&value, MAX_DECODED)?;
+                let mut out = before.strip_suffix('\n')?.to_owned();
+                encode_string(&json, &mut out);
+                out.push_str(after);
+                Some(out)
+            }
+            None => Some([before, &Spelling::from_words(header)?.apply(&value, MAX_DECODED)?, after].concat()),
+        }
     }
 }
 
-fn lossless(frame: &Frame<'_>, spelling: &Spelling, document: &Document<'_>, room: usize) -> Option<String> {
-    let mut out = String::from(frame.before);
-    out.push_str(&format!("{HEADER}{spelling}\n"));
-    let room = room.checked_sub(out.len() + frame.after.len() + 1)?;
-    out.push_str(&encode::encode(document.root(), room)?);
-    if !frame.after.is_empty() {
-        out.push('\n');
-        out.push_str(frame.after);
-    }
-    Some(out)
+/// The JSON of a text, and what stands around it.
+struct Around<'a> {
+    before: &'a str,
+    json: Cow<'a, str>,
+    after: &'a str,
+    /// Whether the JSON is the content of a string that stands between `before` and `after`.
+    is_string: bool,
 }
 
-fn subset<'a>(
-    frame: &Frame<'_>,
-    document: &Document<'_>,
-    original: &'a str,
-    room: usize,
-    cx: &mut Context<'a>,
-) -> String {
-    let survey = Survey::of(document.source(), document.root(), cx.question());
-    let mut out = String::from(frame.before);
-    out.push_str(HEADER);
-    out.push_str(" part; … stands for what is left out\n");
-    let mut writer =
-        Writer { cx, original, clip: Clip { survey: &survey, left_out: 0, is_generous: true }, is_marked: false };
-    writer.write(document.root(), room, &mut out);
-    if !writer.is_marked {
-        let total = survey.count(document.root().span());
-        let shown = total.saturating_sub(writer.clip.left_out);
-        out.push('\n');
-        out.push_str(&writer.cx.marker(original, shown, total, "values"));
+impl<'a> Around<'a> {
+    fn of(text: &'a str, frame: &Frame<'a>) -> Self {
+        // Most texts have no string that begins with an escaped line of JSON, and are not read once more.
+        let may_wrap = [r#""{"#, r#""["#]
+            .iter()
+            .any(|start| memchr::memmem::find(frame.json.as_bytes(), start.as_bytes()).is_some());
+        let wrapped = may_wrap.then(|| Document::parse(frame.json, MAX_DEPTH).ok()).flatten();
+        match wrapped.and_then(|document| Wrapped::of(&document)) {
+            Some(Wrapped { span, text: json }) => Self {
+                before: &text[..frame.before.len() + span.start],
+                json: Cow::Owned(json),
+                after: &text[frame.before.len() + span.end..],
+                is_string: true,
+            },
+            None => {
+                Self { before: frame.before, json: Cow::Borrowed(frame.json), after: frame.after, is_string: false }
+            }
+        }
     }
-    if !frame.after.is_empty() {
-        out.push('\n');
-        out.push_str(frame.after);
+
+    fn lossless(&self, spelling: &Spelling, document: &Document<'_>, room: usize) -> Option<String> {
+        let mut out = self.start(&format!("{}{spelling}", if self.is_string { " string" } else { "" }));
+        let room = room.checked_sub(out.len() + self.after.len() + 1)?;
+        out.push_str(&encode::encode(document.root(), room)?);
+        self.end(&mut out);
+        Some(out)
     }
-    out
+
+    fn subset<'t>(&self, document: &Document<'_>, original: &'t str, room: usize, cx: &mut Context<'t>) -> String {
+        let survey = Survey::of(document.source(), document.root(), cx.question());
+        let mut out = self.start(" part; … stands for what is left out");
+        let clip = Clip { survey: &survey, left_out: 0, is_generous: true };
+        let mut writer = Writer { cx, original, clip, is_marked: false };
+        writer.write(document.root(), room, &mut out);
+        if !writer.is_marked {
+            let total = survey.count(document.root().span());
+            let shown = total.saturating_sub(writer.clip.left_out);
+            out.push('\n');
+            out.push_str(&writer.cx.marker(original, shown, total, "values"));
+        }
+        self.end(&mut out);
+        out
+    }
+
+    fn start(&self, words: &str) -> String {
+        let line_break = if self.is_string { "\n" } else { "" };
+        [self.before, line_break, HEADER, words, "\n"].concat()
+    }
+
+    fn end(&self, out: &mut String) {
+        if !self.after.is_empty() {
+            out.push('\n');
+            out.push_str(self.after);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 /// Different values are counted up to here.
 const MAX_DISTINCT: usize = 4096;
 
+/// More bytes of a value are not shown in a sample.
+pub(super) const LONG: usize = 160;
+
 /// A value that came up, how often, and where first.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
@@ -29,6 +32,8 @@ pub(super) struct Stats<'d> {
     pub(super) strings: usize,
     /// Addresses, hashes and the like: strings that say nothing by themselves.
     pub(super) opaque: usize,
+    /// Bytes of the values, of long ones [`LONG`].
+    pub(super) bytes: usize,
     /// Values by their source, up to [`MAX_DISTINCT`] of them.
     pub(super) seen: HashMap<&'d str, Seen>,
     pub(super) has_more: bool,
@@ -57,6 +62,11 @@ impl<'d> Stats<'d> {
             if self.max.is_none_or(|max| value > max.value) {
                 self.max = Some(extreme);
             }
+        }
+        self.bytes += raw.len().min(LONG);
+        // Counts are of no use when some values are not counted.
+        if self.has_more {
+            return;
         }
         if let Some(seen) = self.seen.get_mut(raw) {
             seen.count += 1;

@@ -25,7 +25,7 @@ const MAX_SHORT_COLUMNS: usize = 24;
 const ENOUGH_ROWS: usize = 32;
 
 /// Bytes of a nested value or a text in a row that is there as a sample.
-const SAMPLE_CELL: usize = 160;
+const SAMPLE_CELL: usize = stats::LONG;
 
 /// Bytes of a nested value in a row that must be there, at most.
 const MAX_NESTED: usize = 4096;
@@ -116,7 +116,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         let is_map = table.source.kind() == Kind::Object;
         let total = table.source.len();
         let candidates = Candidates::of(table, self.survey());
-        let mut columns = Columns::of(table, self.survey(), SAMPLE_CELL);
+        let mut columns = Columns::of(table, self.survey());
         columns.fit(room / candidates.count().max(total.min(ENOUGH_ROWS)));
         let must_room = room as f32 / candidates.must().max(1) as f32;
         out.push(if is_map { '{' } else { '[' });

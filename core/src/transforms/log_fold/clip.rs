@@ -16,7 +16,8 @@ const HEAD_BYTES: usize = 500;
 const AROUND_BYTES: usize = 150;
 const TAIL_BYTES: usize = 200;
 
-/// Writes runs of characters of a long line, with a label where some are left out: `[12345 bytes of this line omitted]`.
+/// Writes runs of characters of a long line, with a label where some are left out: `[12345 bytes of this line
+/// omitted]`.
 pub(super) fn write_clipped(line: &str, out: &mut String) {
     let failure = first_failure(line).unwrap_or_default();
     let runs = [

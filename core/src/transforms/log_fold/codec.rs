@@ -332,7 +332,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_inverts_encoding(text in "([a-c]{1,9}( [0-9:|~*{}<>.-]{0,6}){0,3}[\\\\|*\r]?\n){0,30}[0-9|*\\\\]{0,3}") {
+        fn decoding_inverts_encoding(
+            text in "([a-c]{1,9}( [0-9:|~*{}<>.-]{0,6}){0,3}[\\\\|*\r]?\n){0,30}[0-9|*\\\\]{0,3}",
+        ) {
             let text = text.repeat(3);
             if let Some(folded) = encoded(&text) {
                 let decoded = decode(&folded);

@@ -308,7 +308,17 @@ mod tests {
             repeated("{\"a\": @}"),
             repeated("-rw-r--r-- 1 root root 12 10:00 file@"),
             "diff --git a/x b/x\n".to_owned() + &repeated("+@"),
-            "The quick brown fox.\nJumps over\nthe lazy dog\nand rests\nin the shade\nof a tree.\nNothing else\nhappens here.\n".to_owned(),
+            [
+                "The quick fox",
+                "jumps over",
+                "the lazy dog",
+                "and rests",
+                "in the shade",
+                "of a tree",
+                "by a lake",
+                "alone",
+            ]
+            .join("\n"),
         ] {
             assert!(confidence(&text, None) == 0.0, "{text}");
         }

@@ -17,6 +17,25 @@ pub(super) struct Values<'a> {
     value_end: usize,
 }
 
+const OTHER: u8 = 0;
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+
+/// The class of every byte.
+static CLASS: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        if byte.is_ascii_digit() {
+            classes[byte as usize] = DIGIT;
+        } else if byte.is_ascii_alphabetic() {
+            classes[byte as usize] = LETTER;
+        }
+        byte += 1;
+    }
+    classes
+};
+
 /// How many bytes of a line may hold the name of a month or a weekday.
 const HEADER_BYTES: usize = 48;
 
@@ -32,13 +51,16 @@ impl<'a> Values<'a> {
 
     /// The end of the run of letters and digits that starts at `start`, and whether it has a digit.
     fn piece(&self, start: usize) -> (usize, bool) {
-        let mut digit = false;
-        let mut end = start;
-        while let Some(byte) = self.bytes.get(end).filter(|byte| byte.is_ascii_alphanumeric()) {
-            digit |= byte.is_ascii_digit();
+        let (mut end, mut seen) = (start, OTHER);
+        for byte in self.bytes.get(start..).unwrap_or_default() {
+            let class = CLASS[usize::from(*byte)];
+            if class == OTHER {
+                break;
+            }
+            seen |= class;
             end += 1;
         }
-        (end, digit)
+        (end, seen & DIGIT != 0)
     }
 
     /// Extends a value over what hangs on it.
@@ -102,9 +124,7 @@ impl Iterator for Values<'_> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         loop {
-            while !self.bytes.get(self.at)?.is_ascii_alphanumeric() {
-                self.at += 1;
-            }
+            self.at += self.bytes.get(self.at..)?.iter().position(|byte| CLASS[usize::from(*byte)] != OTHER)?;
             let start = self.at;
             let (end, digit) = self.piece(start);
             self.at = end;
@@ -152,7 +172,7 @@ pub(super) fn mix_bytes(mut hash: u64, bytes: &[u8]) -> u64 {
 
 /// The hash of a line's template: its bytes without its values. With `loose`, a run of blanks counts as one, because
 /// columns are padded to the width of their values.
-pub(super) fn template_hash(line: &str, loose: bool) -> u64 {
+pub(in crate::transforms) fn template_hash(line: &str, loose: bool) -> u64 {
     let bytes = line.as_bytes();
     let (mut hash, mut from) = (0, 0);
     let literal = |hash: u64, part: &[u8]| {

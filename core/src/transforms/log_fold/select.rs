@@ -51,6 +51,35 @@ impl Reason {
     }
 }
 
+/// What is used up of a subset's size.
+struct Budget {
+    target_bytes: usize,
+    /// What failures may take whatever the target: they come on top of it.
+    failure_bytes: usize,
+    used_bytes: usize,
+}
+
+impl Budget {
+    /// # Sources
+    /// Some 60 lines of failures of 100 KB, chosen by hand.
+    fn new(target_bytes: usize, total_bytes: usize) -> Self {
+        Self { target_bytes, failure_bytes: 24 * total_bytes.isqrt(), used_bytes: 0 }
+    }
+
+    fn take(&mut self, reason: Reason, cost: usize) -> bool {
+        let share = |reason: Reason| self.target_bytes / 100 * reason.share_percent();
+        let own = share(Reason::Failure);
+        let limit = match reason {
+            Reason::Frame | Reason::Failure => share(reason).max(self.failure_bytes),
+            // What failures took above their share is not taken from the others.
+            _ => share(reason) + self.failure_bytes.saturating_sub(own).min(self.used_bytes.saturating_sub(own)),
+        };
+        let fits = self.used_bytes + cost <= limit;
+        self.used_bytes += if fits { cost } else { 0 };
+        fits
+    }
+}
+
 struct Candidate {
     reason: Reason,
     rank: u32,
@@ -84,8 +113,8 @@ pub(super) struct Selection<'a> {
 /// Values that many lines share and that are counted for the reader.
 const MAX_COMMON: usize = 5;
 
-/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top. With `clip`,
-/// long lines count as what is shown of them.
+/// Chooses the lines to keep: about `target_bytes` of them, failures, summaries and certain answers on top. With
+/// `clip`, long lines count as what is shown of them.
 pub(super) fn select<'a>(
     lines: &Lines<'a>,
     survey: &Survey,
@@ -112,7 +141,7 @@ pub(super) fn select<'a>(
     answers(lines, survey, question, &mut add);
     candidates.sort_unstable_by_key(|candidate| (candidate.reason, candidate.rank, candidate.line));
     let mut keep = vec![false; lines.len()];
-    let mut used_bytes = 0;
+    let mut budget = Budget::new(target_bytes, lines.span(0, lines.len()).len());
     for candidate in candidates {
         let line = candidate.line as usize;
         if keep[line] {
@@ -121,11 +150,7 @@ pub(super) fn select<'a>(
         let beside = line.checked_sub(1).is_some_and(|before| keep[before]) || keep.get(line + 1) == Some(&true);
         let bytes = lines.get(line).len();
         let shown_bytes = if clip && bytes > LONG_LINE_BYTES { CLIPPED_BYTES } else { bytes };
-        let cost = shown_bytes + 1 + if beside { 0 } else { GAP_BYTES };
-        if used_bytes + cost <= target_bytes / 100 * candidate.reason.share_percent() {
-            keep[line] = true;
-            used_bytes += cost;
-        }
+        keep[line] = budget.take(candidate.reason, shown_bytes + 1 + if beside { 0 } else { GAP_BYTES });
     }
     close_small_gaps(lines, &mut keep);
     let mut common: Vec<Common<'a>> = Vec::new();

@@ -156,8 +156,8 @@ impl Field {
     }
 }
 
-/// A number that measures something: it stands alone, after a blank, `=`, `:` or a bracket, and is no part of an address,
-/// a time or an id.
+/// A number that measures something: it stands alone, after a blank, `=`, `:` or a bracket, and is no part of an
+/// address, a time or an id.
 fn measurement(line: &str, span: &std::ops::Range<usize>) -> Option<f64> {
     let bytes = line.as_bytes();
     let text = &line[span.clone()];
@@ -173,8 +173,8 @@ fn measurement(line: &str, span: &std::ops::Range<usize>) -> Option<f64> {
         .filter(|value| value.abs() < 1e9)
 }
 
-/// The line with the greatest value of each measurement, and with the smallest where it is far off; the further from the
-/// usual, the better its rank.
+/// The line with the greatest value of each measurement, and with the smallest where it is far off; the further from
+/// the usual, the better its rank.
 fn extremes(fields: &[Field]) -> Vec<Outlier> {
     let mut found = Vec::new();
     for field in fields {

@@ -6,13 +6,18 @@ use crate::transforms::lines::Lines;
 const HEAD: &str = "[matches by file, without loss: under \"== path\", N:text stands for path:N:text and N-text for \
                     path-N-text; \\: a plain line follows]";
 
+const UNNUMBERED_HEAD: &str =
+    "[matches by file, without loss: under \"== path\", text stands for path:text; \\: a plain line follows]";
+
 /// Writes the lossless form; `None` for a style that has each path once already.
 pub(super) fn encode(lines: &Lines<'_>, results: &Results<'_>) -> Option<String> {
-    if results.style != Style::Prefixed {
-        return None;
-    }
+    let head = match results.style {
+        Style::Prefixed => HEAD,
+        Style::Unnumbered => UNNUMBERED_HEAD,
+        _ => return None,
+    };
     let mut out = String::with_capacity(lines.span(0, lines.len()).len() / 2);
-    out.push_str(HEAD);
+    out.push_str(head);
     let (mut entries, mut file) = (results.entries.iter().peekable(), None);
     for line in lines.iter() {
         out.push('\n');
@@ -41,12 +46,13 @@ pub(super) fn encode(lines: &Lines<'_>, results: &Results<'_>) -> Option<String>
 
 /// Whether a text starts as the lossless form does.
 pub(super) fn is_encoded(text: &str) -> bool {
-    text.starts_with(HEAD)
+    text.starts_with(HEAD) || text.starts_with(UNNUMBERED_HEAD)
 }
 
 /// The inverse of [`encode`]; `None` for a text of another form.
 pub(super) fn decode(encoded: &str) -> Option<String> {
-    let body = encoded.strip_prefix(HEAD)?.strip_prefix('\n')?;
+    let unnumbered = encoded.starts_with(UNNUMBERED_HEAD);
+    let body = encoded.strip_prefix(if unnumbered { UNNUMBERED_HEAD } else { HEAD })?.strip_prefix('\n')?;
     let (mut out, mut path) = (String::with_capacity(body.len() * 2), "");
     for line in body.split('\n') {
         if let Some(next) = line.strip_prefix("== ") {
@@ -58,7 +64,7 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
         } else if line == "--" {
             out.push_str(line);
         } else {
-            let (_, is_match) = numbered(line)?;
+            let is_match = unnumbered || numbered(line)?.1;
             out.push_str(path);
             out.push(if is_match { ':' } else { '-' });
             out.push_str(line);
@@ -88,6 +94,8 @@ mod tests {
         let folded = encoded(text).unwrap();
         assert!(folded.contains("\n== src/a.rs\n1:x\n2-y\n--\n== src/b.rs\n3:== z\n"), "{folded}");
         assert_eq!(decode(&folded).as_deref(), Some(text));
+        let text = "src/a.rs:x\nsrc/a.rs:12:y\nsrc/a.rs:\nsrc/b.rs:z\nsrc/b.rs:w\n--\nBinary file c matches";
+        assert_eq!(decode(&encoded(text).unwrap()).as_deref(), Some(text));
     }
 
     #[test]
@@ -99,7 +107,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_inverts_encoding(text in "((src/[ab]-1-\\.rs[:-]([0-9]{1,2}[:-])?|--|== |\\\\)[a-z:0-9-]{0,9}\n){0,30}") {
+        fn decoding_inverts_encoding(
+            text in "((src/[ab]-1-\\.rs[:-]([0-9]{1,2}[:-]){0,1}|--|== |\\\\)[a-z:0-9-]{0,9}\n){0,30}",
+        ) {
             if let Some(folded) = encoded(&text) {
                 let decoded = decode(&folded);
                 prop_assert_eq!(decoded.as_deref(), Some(&*text));

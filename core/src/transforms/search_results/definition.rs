@@ -83,10 +83,9 @@ fn role_of(text: &str, name: &str) -> Role {
         }
         role = role.min(at_place(text, before, after));
     }
+    let binds = ["const ", "let ", "var ", "}"].iter().any(|word| line.starts_with(word));
     let imports = IMPORTING.iter().any(|word| line.starts_with(word))
-        || line.contains("require(")
-        || line.contains(" from '")
-        || line.contains(" from \"");
+        || (binds && (line.contains("require(") || line.contains(" from ")));
     if role > Role::Import && imports && line.contains(name) { Role::Import } else { role }
 }
 

@@ -12,6 +12,8 @@ use crate::transforms::lines::Lines;
 pub(super) enum Style {
     /// `path:12:text`, `path-11-text` around it.
     Prefixed,
+    /// `path:text`, without numbers.
+    Unnumbered,
     /// The path on a line of its own, then `12:text`.
     Heading,
     /// `12:text`, from one file.
@@ -73,6 +75,12 @@ fn prefixed(line: &str) -> Option<usize> {
     None
 }
 
+/// A path before the first `:`.
+fn unnumbered(line: &str) -> Option<usize> {
+    let at = memchr::memchr(b':', &line.as_bytes()[..line.len().min(400)])?;
+    (is_path(&line[..at]) && !line[..at].contains(' ')).then_some(at)
+}
+
 /// Whether a text looks like the path of a file.
 pub(super) fn is_path(text: &str) -> bool {
     let named = text.contains('/')
@@ -85,14 +93,16 @@ pub(super) fn is_path(text: &str) -> bool {
         })
         || matches!(text, "Makefile" | "Dockerfile" | "LICENSE" | "README");
     let blank = text.starts_with([' ', '\t', '"', '{', '[', '(', '<', '#']) || text.ends_with([' ', '\t']);
-    named && !blank && text.len() < 400 && text.bytes().filter(|byte| *byte == b' ').count() <= 3
+    // A drive may have a colon.
+    let colon = text.as_bytes().iter().skip(2).any(|byte| *byte == b':');
+    named && !blank && !colon && text.len() < 400 && text.bytes().filter(|byte| *byte == b' ').count() <= 3
 }
 
 /// Reads an output in the style that most of its first lines have; `None` when it has none.
 pub(super) fn read<'a>(text: &'a str, lines: &Lines<'a>) -> Option<Results<'a>> {
     match style(lines)? {
         Style::Json => json(text),
-        Style::Prefixed => Some(read_prefixed(lines)),
+        style @ (Style::Prefixed | Style::Unnumbered) => Some(read_prefixed(lines, style)),
         style @ (Style::Heading | Style::Numbered) => Some(read_grouped(lines, style)),
     }
 }
@@ -105,7 +115,7 @@ const SAMPLE_LINES: usize = 200;
 /// # Sources
 /// Shares chosen by hand.
 pub(super) fn style(lines: &Lines<'_>) -> Option<Style> {
-    let (mut filled, mut prefixes, mut numbers, mut context, mut json, mut paths) = (0, 0, 0, 0, 0, 0);
+    let (mut filled, mut prefixes, mut numbers, mut context, mut json, mut paths, mut plain) = (0, 0, 0, 0, 0, 0, 0);
     // The lines of one file come in order; hours at the start of a line repeat.
     let (mut rising, mut previous) = (true, 0);
     for line in lines.iter().take(SAMPLE_LINES).filter(|line| !line.is_empty() && *line != "--") {
@@ -129,6 +139,8 @@ pub(super) fn style(lines: &Lines<'_>) -> Option<Style> {
             context += 1;
         } else if is_path(line) {
             paths += 1;
+        } else if unnumbered(line).is_some() {
+            plain += 1;
         }
     }
     let most = |count: usize| count * 10 >= filled * 7 && count >= 2;
@@ -140,6 +152,8 @@ pub(super) fn style(lines: &Lines<'_>) -> Option<Style> {
         Some(Style::Heading)
     } else if most(numbers) && paths == 0 && numbers > context && rising {
         Some(Style::Numbered)
+    } else if plain >= prefixes.max(1) && most(plain + prefixes) {
+        Some(Style::Unnumbered)
     } else {
         None
     }
@@ -153,7 +167,8 @@ fn context_splits(line: &str) -> impl Iterator<Item = usize> + '_ {
         .take(12)
 }
 
-fn read_prefixed<'a>(lines: &Lines<'a>) -> Results<'a> {
+fn read_prefixed<'a>(lines: &Lines<'a>, style: Style) -> Results<'a> {
+    let prefixed = if style == Style::Prefixed { prefixed } else { unnumbered };
     let mut paths: HashMap<&str, usize> = HashMap::new();
     for line in lines.iter() {
         if let Some(at) = prefixed(line) {
@@ -162,11 +177,11 @@ fn read_prefixed<'a>(lines: &Lines<'a>) -> Results<'a> {
     }
     // `a.rs-7-x:12:y` is context of a.rs when a.rs has matches, not a match of a file with an odd name.
     let split = |line: &'a str| {
-        let context = context_splits(line).find(|&at| paths.contains_key(&line[..at]));
+        let context = context_splits(line).find(|&at| style == Style::Prefixed && paths.contains_key(&line[..at]));
         context.or_else(|| prefixed(line))
     };
     let splits: Vec<Option<usize>> = lines.iter().map(split).collect();
-    let mut results = Results { style: Style::Prefixed, files: Vec::new(), entries: Vec::new(), others: Vec::new() };
+    let mut results = Results { style, files: Vec::new(), entries: Vec::new(), others: Vec::new() };
     for (line, split) in lines.iter().zip(splits) {
         let Some(at) = split else {
             if !line.is_empty() && line != "--" {
@@ -180,7 +195,7 @@ fn read_prefixed<'a>(lines: &Lines<'a>) -> Results<'a> {
             results.files.push(Cow::Borrowed(&line[..at]));
         }
         let rest = &line[at + 1..];
-        let (text_at, is_match) = numbered(rest).unwrap_or((0, true));
+        let (text_at, is_match) = numbered(rest).filter(|_| style == Style::Prefixed).unwrap_or((0, true));
         results.entries.push(Entry { file: *file, rest: Cow::Borrowed(rest), text_at, is_match });
     }
     results
@@ -302,6 +317,15 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn paths_without_numbers_are_read() {
+        let results = parse("src/a.rs:fn a() {\nsrc/a.rs:    a:1:b\nb.py:def c():\n").unwrap();
+        assert_eq!(
+            (results.style, results.files.len(), &*results.entries[1].rest),
+            (Style::Unnumbered, 2, "    a:1:b")
+        );
     }
 
     #[test]

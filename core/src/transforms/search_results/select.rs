@@ -1,11 +1,12 @@
 //! Which matches a subset keeps, and how it is written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::definition::{Role, role};
 use super::parse::{Results, Style};
 use crate::relevance::Question;
+use crate::transforms::log_fold::template_hash;
 
 /// Why an entry is kept, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +63,7 @@ const GAP_BYTES: usize = 10;
 pub(super) fn select(results: &Results<'_>, names: &[String], question: &Question, target_bytes: usize) -> Vec<bool> {
     let entries = &results.entries;
     let mut candidates: Vec<(Reason, usize, usize)> = Vec::new();
-    let mut texts: HashMap<&str, ()> = HashMap::new();
+    let mut texts: HashSet<u64> = HashSet::new();
     let mut uses = vec![0usize; results.files.len()];
     let mut ends: Vec<Option<(usize, usize)>> = vec![None; results.files.len()];
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.is_match) {
@@ -81,7 +82,7 @@ pub(super) fn select(results: &Results<'_>, names: &[String], question: &Questio
             }
             Role::Import => candidates.push((Reason::Import, 0, at)),
             Role::Use => {
-                let new = texts.insert(entry.text().trim(), ()).is_none();
+                let new = texts.insert(template_hash(entry.text(), true));
                 // In turns from every file, so that one file of many uses does not take all the room.
                 uses[entry.file] += 1;
                 candidates.push((if new { Reason::Use } else { Reason::More }, uses[entry.file], at));
@@ -147,6 +148,7 @@ fn answers(results: &Results<'_>, question: &Question, candidates: &mut Vec<(Rea
 /// Writes the kept entries under their paths, with a count of what each gap leaves out: `[3 more]`.
 pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
     let mut out = String::from(match results.style {
+        Style::Unnumbered => "[matches by file: path, then the lines",
         Style::Json => "[matches by file, from JSON: path, then number and text of the line; offsets are left out",
         _ => "[matches by file: path, then number and text of the line",
     });
