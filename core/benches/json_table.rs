@@ -8,7 +8,7 @@ use headroom_core::options::Mode;
 use headroom_core::relevance::Question;
 use headroom_core::tokens::{Estimate, Family};
 use headroom_core::transform::{Context, Part, Transform};
-use headroom_core::transforms::json::JsonTable;
+use headroom_core::transforms::JsonTable;
 
 const SIZES: [usize; 3] = [100_000, 1_000_000, 10_000_000];
 

@@ -99,8 +99,14 @@ fn repeats_in_four_blocks(bencher: Bencher<'_, '_>) {
         let mut found = Vec::new();
         for (index, text) in blocks.into_iter().enumerate() {
             let message = Some(index);
-            let sighting =
-                Sighting { message, tool_name: "read", arguments: "", text: black_box(text), eligible: true };
+            let sighting = Sighting {
+                message,
+                tool_name: "read",
+                arguments: "",
+                text: black_box(text),
+                hash: None,
+                eligible: true,
+            };
             let repeat = repeats.see(sighting);
             repeats.settle(if repeat.is_some() { Shown::Repeat } else { Shown::Whole });
             found.push(repeat);

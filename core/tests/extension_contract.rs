@@ -1,5 +1,7 @@
 //! The extension contract of `tests/extensions/`, promise by promise, from Rust.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

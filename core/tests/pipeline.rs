@@ -1,5 +1,7 @@
 //! What a compression does around the transforms: options, hooks, progress events, budgets and failing stores.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use headroom_core::ccr::{Hash, Lookup, MemoryStore, Original, Store, StoreEntry, StoreStats};

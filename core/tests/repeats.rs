@@ -5,7 +5,7 @@ use headroom_core::transforms::{Repeats, Shown, Sighting};
 use proptest::prelude::*;
 
 fn sighting(message: usize, text: &str) -> Sighting<'_> {
-    Sighting { message: Some(message), tool_name: "read_file", arguments: "", text, eligible: true }
+    Sighting { message: Some(message), tool_name: "read_file", arguments: "", text, hash: None, eligible: true }
 }
 
 /// Rebuilds a block from its reference and the blocks before it; lines of the texts hold no brackets.
@@ -88,7 +88,7 @@ proptest! {
             let mut repeats = Repeats::new();
             let mut found = Vec::new();
             for (index, text) in texts.iter().enumerate() {
-                let repeat = repeats.see(Sighting { message: Some(index), tool_name: "", arguments: "", text, eligible: true });
+                let repeat = repeats.see(Sighting { message: Some(index), tool_name: "", arguments: "", text, hash: None, eligible: true });
                 repeats.settle(if repeat.is_some() { Shown::Repeat } else { Shown::Whole });
                 found.push(repeat);
             }
@@ -104,7 +104,7 @@ proptest! {
         let texts: Vec<String> = texts.iter().map(|text| text.repeat(40)).collect();
         let mut repeats = Repeats::new();
         for text in texts.iter().chain(&texts) {
-            let sighting = Sighting { message: None, tool_name: "t", arguments: &arguments, text, eligible: true };
+            let sighting = Sighting { message: None, tool_name: "t", arguments: &arguments, text, hash: None, eligible: true };
             let repeat = repeats.see(sighting);
             repeats.settle(if repeat.is_some() { Shown::Repeat } else { Shown::Subset("x") });
         }

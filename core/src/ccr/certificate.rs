@@ -57,13 +57,21 @@ impl Default for Certificate {
 }
 
 impl Certificate {
-    /// Records an edit.
-    pub fn add(&mut self, path: &str, transform: &str, kind: EditKind, before: &str, after: &str, originals: &[Hash]) {
+    /// Records an edit; `before` is the digest of the text that it replaced.
+    pub fn add(
+        &mut self,
+        path: &str,
+        transform: &str,
+        kind: EditKind,
+        before: &blake3::Hash,
+        after: &str,
+        originals: &[Hash],
+    ) {
         self.blocks.push(CertifiedBlock {
             path: path.into(),
             transform: transform.into(),
             kind,
-            before: digest(before),
+            before: before.to_hex().to_string(),
             after: digest(after),
             originals: originals.iter().map(ToString::to_string).collect(),
         });
@@ -245,8 +253,8 @@ mod tests {
         let store = MemoryStore::new(1 << 20);
         store.put(&[original(BEFORE)]).unwrap();
         let mut certificate = Certificate::default();
-        certificate.add(PATH, "log", EditKind::Subset, BEFORE, &after(), &[Hash::of(BEFORE)]);
-        certificate.add("messages[2].content", "json", EditKind::Lossless, "[1, 2]", "[1,2]", &[]);
+        certificate.add(PATH, "log", EditKind::Subset, &blake3::hash(BEFORE.as_bytes()), &after(), &[Hash::of(BEFORE)]);
+        certificate.add("messages[2].content", "json", EditKind::Lossless, &blake3::hash(b"[1, 2]"), "[1,2]", &[]);
         (certificate, store)
     }
 

@@ -18,8 +18,14 @@ impl Hash {
     /// Hashes an original.
     #[must_use]
     pub fn of(text: &str) -> Self {
+        Self::from_digest(&blake3::hash(text.as_bytes()))
+    }
+
+    /// The short form of a full digest.
+    #[must_use]
+    pub fn from_digest(digest: &blake3::Hash) -> Self {
         let mut bytes = [0; 12];
-        bytes.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..12]);
+        bytes.copy_from_slice(&digest.as_bytes()[..12]);
         Self(bytes)
     }
 }

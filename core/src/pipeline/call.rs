@@ -7,6 +7,7 @@ use super::{CompressionHooks, PipelineExtensionManager, ProgressHandler};
 use crate::ccr::{Certificate, Hash, Store};
 use crate::conversation::{Body, Value};
 use crate::options::CompressOptions;
+use crate::tokens::Tokenizer;
 
 /// A compression to run.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct Call {
     pub progress: Option<Arc<dyn ProgressHandler>>,
     /// Where originals go; none is the engine's own store.
     pub store: Option<Arc<dyn Store>>,
+    /// Counts tokens; none chooses by the model.
+    pub tokenizer: Option<Arc<dyn Tokenizer>>,
     /// Whether to compress at all; when not, tokens are only counted.
     pub optimize: bool,
 }
@@ -49,6 +52,7 @@ impl Call {
             hooks: Vec::new(),
             progress: None,
             store: None,
+            tokenizer: None,
             optimize: true,
         }
     }

@@ -17,7 +17,7 @@ use crate::detect::{ContentKind, is_editable_file_read, is_file_read};
 use crate::error::Result;
 use crate::options::{CompressOptions, Mode};
 use crate::relevance::Question;
-use crate::tokens::{self, Tokenizer};
+use crate::tokens::{self, SHORT_TEXT_BYTES, Tokenizer};
 use crate::transform::{Context, Fit, Outcome, Part, apply_checked};
 
 /// File reads of fewer bytes stay whole, because an agent is likely to edit what it just read.
@@ -42,7 +42,7 @@ pub(super) struct Plan {
 /// One block.
 pub(super) struct Planned {
     pub(super) tokens: u64,
-    /// BLAKE3 of the text of an eligible block.
+    /// BLAKE3 of the text, unless it is short.
     pub(super) digest: Option<blake3::Hash>,
     /// Whether it may become something else.
     pub(super) eligible: bool,
@@ -68,7 +68,7 @@ impl Plan {
     /// Reads a body and counts every block.
     pub(super) fn new(engine: &Engine, call: &Call, body: &dyn Body) -> Result<Self> {
         let conversation = Arc::new(body.conversation()?);
-        let tokenizer = tokens::for_model(&call.model);
+        let tokenizer = call.tokenizer.clone().unwrap_or_else(|| tokens::for_model(&call.model));
         let options = call.options.clone();
         let excluded = exclude_globs(&options.exclude_tools);
         let protected_from = protected_from(&conversation, &options);
@@ -78,13 +78,16 @@ impl Plan {
             .iter()
             .zip(questions)
             .map(|(block, question)| {
-                let tokens = engine.counts().count(&*tokenizer, &block.text);
+                let digest = (block.text.len() >= SHORT_TEXT_BYTES).then(|| blake3::hash(block.text.as_bytes()));
+                let tokens = match &digest {
+                    Some(digest) => engine.counts().count_digested(&*tokenizer, &block.text, digest),
+                    None => tokenizer.count(&block.text),
+                };
                 let quotable = block.tool.as_deref().is_some_and(is_editable_file_read);
                 let eligible = tokens >= options.min_tokens_to_compress
                     && is_compressible(block, &options, &excluded)
                     && block.message.is_none_or(|at| at >= options.frozen_message_count && at < protected_from)
                     && !is_small_file_read(block);
-                let digest = eligible.then(|| blake3::hash(block.text.as_bytes()));
                 Planned { tokens, digest, eligible, decided: false, decision: None, quotable, scale: 1.0, question }
             })
             .collect();
@@ -269,7 +272,7 @@ impl Plan {
         let (planned, block) = (&self.blocks[index], &self.conversation.blocks[index]);
         let tool = block.tool.as_deref();
         DecisionKey::new(&[
-            planned.digest.as_ref().map_or(&[], |digest| digest.as_bytes()),
+            planned.digest.as_ref().map_or(block.text.as_bytes(), |digest| digest.as_bytes()),
             self.tokenizer.counts_as().as_bytes(),
             &[mode as u8, u8::from(planned.quotable)],
             &scale.to_le_bytes(),

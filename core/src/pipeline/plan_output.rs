@@ -112,8 +112,8 @@ impl Plan {
             let Some(decision) = planned.decision.as_deref() else { continue };
             let kind = if decision.lossless { EditKind::Lossless } else { EditKind::Subset };
             let originals: Vec<Hash> = decision.originals.iter().map(|original| original.hash).collect();
-            let path = block.path.to_string();
-            certificate.add(&path, decision.transform, kind, &block.text, &decision.text, &originals);
+            let before = planned.digest.unwrap_or_else(|| blake3::hash(block.text.as_bytes()));
+            certificate.add(&block.path.to_string(), decision.transform, kind, &before, &decision.text, &originals);
         }
         certificate
     }

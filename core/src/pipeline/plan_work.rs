@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::decision::{DecidedOriginal, Decision};
 use super::engine::Engine;
 use super::plan::Plan;
+use crate::ccr::Hash;
 use crate::conversation::Block;
 use crate::detect::ContentKind;
 use crate::transforms::{Repeat, Repeats, Shown, Sighting};
@@ -72,6 +73,7 @@ impl Plan {
             tool_name: tool.map_or("", |tool| &tool.name),
             arguments: tool.map_or("", |tool| &tool.arguments),
             text: &block.text,
+            hash: self.blocks[index].digest.as_ref().map(Hash::from_digest),
             eligible: self.blocks[index].eligible,
         }
     }

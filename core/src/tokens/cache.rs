@@ -1,16 +1,14 @@
 //! Counts of texts that were counted before.
 
-use std::sync::Arc;
-
 use super::Tokenizer;
 
 /// Texts shorter than this are counted each time: counting 256 bytes takes about 2 µs, and a place in the cache is worth
 /// more to a long text. In bytes.
-const SHORT_TEXT_BYTES: usize = 256;
+pub(crate) const SHORT_TEXT_BYTES: usize = 256;
 
 /// A bounded cache of counts, shared by threads.
 ///
-/// The key is BLAKE3 over what the tokenizer's counts depend on and the text, 16 bytes of it, so a hit depends on nothing
+/// The key is BLAKE3 over what the tokenizer's counts depend on and the digest of the text, 16 bytes of it, so a hit depends on nothing
 /// else. By default 65 536 counts are kept, about 4 MB.
 pub struct CountCache {
     counts: quick_cache::sync::Cache<[u8; 16], u64>,
@@ -28,7 +26,12 @@ impl CountCache {
         if text.len() < SHORT_TEXT_BYTES {
             return tokenizer.count(text);
         }
-        let key = key(tokenizer.counts_as(), text);
+        self.count_digested(tokenizer, text, &blake3::hash(text.as_bytes()))
+    }
+
+    /// [`CountCache::count`] for a caller that has the BLAKE3 digest of the text already.
+    pub fn count_digested(&self, tokenizer: &dyn Tokenizer, text: &str, digest: &blake3::Hash) -> u64 {
+        let key = key(tokenizer.counts_as(), digest);
         if let Some(count) = self.counts.get(&key) {
             return count;
         }
@@ -50,14 +53,9 @@ impl CountCache {
     }
 }
 
-fn key(counts_as: &str, text: &str) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    // The length before the name keeps ("ab", "c") apart from ("a", "bc").
-    hasher.update(&(counts_as.len() as u64).to_le_bytes());
-    hasher.update(counts_as.as_bytes());
-    hasher.update(text.as_bytes());
+fn key(counts_as: &str, digest: &blake3::Hash) -> [u8; 16] {
     let mut key = [0; 16];
-    hasher.finalize_xof().fill(&mut key);
+    blake3::Hasher::new().update(digest.as_bytes()).update(counts_as.as_bytes()).finalize_xof().fill(&mut key);
     key
 }
 
@@ -70,39 +68,6 @@ impl Default for CountCache {
 impl std::fmt::Debug for CountCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CountCache").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-/// A tokenizer that asks a [`CountCache`] first.
-#[derive(Clone)]
-pub struct Cached {
-    tokenizer: Arc<dyn Tokenizer>,
-    cache: Arc<CountCache>,
-}
-
-impl Cached {
-    /// Puts a cache before a tokenizer. Any number of tokenizers may share one cache.
-    #[must_use]
-    pub fn new(tokenizer: Arc<dyn Tokenizer>, cache: Arc<CountCache>) -> Self {
-        Self { tokenizer, cache }
-    }
-}
-
-impl Tokenizer for Cached {
-    fn name(&self) -> &str {
-        self.tokenizer.name()
-    }
-
-    fn is_exact(&self) -> bool {
-        self.tokenizer.is_exact()
-    }
-
-    fn count(&self, text: &str) -> u64 {
-        self.cache.count(self.tokenizer.as_ref(), text)
-    }
-
-    fn counts_as(&self) -> &str {
-        self.tokenizer.counts_as()
     }
 }
 
@@ -146,13 +111,11 @@ mod tests {
 
     #[test]
     fn a_long_text_is_counted_once_and_a_short_one_each_time() {
-        let bytes = Arc::new(Bytes::new(1, "bytes"));
-        let cached = Cached::new(bytes.clone(), Arc::new(CountCache::default()));
+        let bytes = Bytes::new(1, "bytes");
+        let cache = CountCache::default();
+        let count = |text: &str| cache.count(&bytes, text);
         let long = "x".repeat(1000);
-        assert_eq!(
-            [cached.count(&long), cached.count(&long), cached.count("x"), cached.count("x")],
-            [1000, 1000, 1, 1]
-        );
+        assert_eq!([count(&long), count(&long), count("x"), count("x")], [1000, 1000, 1, 1]);
         assert_eq!(bytes.calls.load(Ordering::Relaxed), 3);
     }
 
@@ -162,7 +125,6 @@ mod tests {
         let text = "x".repeat(300);
         assert_eq!(cache.count(&Bytes::new(1, "one"), &text), 300);
         assert_eq!(cache.count(&Bytes::new(2, "two"), &text), 600);
-        assert_ne!(key("ab", "c"), key("a", "bc"));
     }
 
     #[test]
@@ -177,12 +139,12 @@ mod tests {
 
     #[test]
     fn threads_share_counts() {
-        let cached = Cached::new(Arc::new(Bytes::new(1, "bytes")), Arc::new(CountCache::default()));
+        let (bytes, cache) = (Bytes::new(1, "bytes"), CountCache::default());
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for length in 250..500 {
-                        assert_eq!(cached.count(&"y".repeat(length)), length as u64);
+                        assert_eq!(cache.count(&bytes, &"y".repeat(length)), length as u64);
                     }
                 });
             }

@@ -8,7 +8,8 @@ mod model;
 mod openai;
 mod vocabulary;
 
-pub use cache::{Cached, CountCache};
+pub use cache::CountCache;
+pub(crate) use cache::SHORT_TEXT_BYTES;
 pub use estimate::{Estimate, Family};
 pub use file::FileTokenizer;
 pub use model::for_model;

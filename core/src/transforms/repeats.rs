@@ -66,6 +66,8 @@ pub struct Sighting<'a> {
     pub arguments: &'a str,
     /// The text.
     pub text: &'a str,
+    /// The hash of the text, when the caller has it already.
+    pub hash: Option<Hash>,
     /// Whether the block may be changed. One that may not is still referred to.
     pub eligible: bool,
 }
@@ -135,7 +137,7 @@ impl<'a> Repeats<'a> {
             self.blocks.push(Known { sighting, hash: Hash([0; 12]), sketch: Vec::new() });
             return None;
         }
-        let hash = Hash::of(text);
+        let hash = sighting.hash.unwrap_or_else(|| Hash::of(text));
         let may_change = sighting.eligible && !carries_marker(text);
         if let Some(earlier) = self.visible.get(&hash).filter(|_| may_change) {
             let head = format!("[same as {}]\n", name(&self.blocks[*earlier].sighting));
@@ -323,7 +325,7 @@ mod tests {
 
     fn sighting(message: usize, text: &str) -> Sighting<'_> {
         let arguments = r#"{"limit": 3, "path": "src/lib.rs"}"#;
-        Sighting { message: Some(message), tool_name: "read_file", arguments, text, eligible: true }
+        Sighting { message: Some(message), tool_name: "read_file", arguments, text, hash: None, eligible: true }
     }
 
     #[test]
