@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 import timeit
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from headroom import PipelineExtensionManager, PipelineStage, compress
 
