@@ -2,8 +2,8 @@
 
     python bindings-python/benches/bench.py [--rust target/release/examples/time_compress]
 
-The Rust program is built with ``cargo build --release --example time_compress -p headroom-core``; use a wheel of the same
-profile. Times are the best of several runs.
+The Rust program is built with ``cargo build --release --example time_compress -p headroom-core``; use a wheel of the
+same profile. Times are the best of several runs.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def conversation(seed: int) -> list[dict[str, Any]]:
             for _ in range(900)
         ]
         lines = [
-            f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02} INFO job {chance.getrandbits(32):08x} took {chance.randrange(999)} ms"
+            f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02} INFO "
+            f"job {chance.getrandbits(32):08x} took {chance.randrange(999)} ms"
             for i in range(800)
         ]
         content = json.dumps(rows) if turn % 2 else "\n".join(lines)

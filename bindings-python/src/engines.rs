@@ -19,7 +19,7 @@ const STORE_VARIABLE: &str = "HEADROOM_STORE";
 const DEFAULT_FOLDER: &str = ".headroom";
 
 /// Locked only while attached to the interpreter and never across a release of it, so that no other thread can hold it
-/// when this process is forked.
+/// when this process is forked. A child goes on with the same engines; their stores leave the parent's files behind.
 static ENGINES: Mutex<Option<HashMap<String, Engine>>> = Mutex::new(None);
 
 /// The engine of a store: a path, a URL, `:memory:`, or the default one for `None`.
@@ -51,12 +51,6 @@ pub(crate) fn engine(py: Python<'_>, store: Option<&Bound<'_, PyAny>>) -> PyResu
 pub(crate) fn store(py: Python<'_>, store: Option<&Bound<'_, PyAny>>) -> PyResult<Arc<dyn Store>> {
     let engine = engine(py, store)?;
     enter_with(py, || engine.store())
-}
-
-/// Forgets the engines of the parent process: a database must not be used on both sides of a fork. They are left as
-/// they are, since closing them here would write to files that the parent has open.
-pub(crate) fn after_fork() {
-    std::mem::forget(known(std::mem::take));
 }
 
 fn known<T>(read: impl FnOnce(&mut HashMap<String, Engine>) -> T) -> T {

@@ -52,5 +52,4 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn after_fork() {
     drive::after_fork();
-    engines::after_fork();
 }

@@ -58,7 +58,8 @@ def make_conversation(rows: int = 400, note: str = "") -> list[dict[str, Any]]:
 def log_text(lines: int = 3000) -> str:
     """A log of which most is left out."""
     texts = [
-        f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02}Z INFO worker-{i % 7} handled request {i * 37 % 9973} in {i % 90} ms"
+        f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02}Z INFO worker-{i % 7} "
+        f"handled request {i * 37 % 9973} in {i % 90} ms"
         for i in range(lines)
     ]
     texts[lines // 2] = "2024-05-01T10:30:00Z ERROR worker-3 database connection refused: timeout after 30 s"

@@ -1,4 +1,4 @@
-"""Values that JSON does not have, or that nobody should send. Nothing may crash, and nothing outside an edit may change."""
+"""Values that JSON does not have, or that nobody should send: nothing crashes, nothing outside an edit changes."""
 
 from __future__ import annotations
 

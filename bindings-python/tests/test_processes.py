@@ -85,6 +85,35 @@ def test_a_child_forked_while_another_thread_is_inside_fails_with_a_sentence() -
 
 
 @needs_fork
+def test_a_fork_is_noticed_by_programs_without_coroutines() -> None:
+    program = """
+import os, sys, threading, headroom
+inside, leave = threading.Event(), threading.Event()
+class Wait:
+    def on_pipeline_event(self, event):
+        inside.set()
+        leave.wait(60)
+manager = headroom.PipelineExtensionManager(extensions=[Wait()], discover=False)
+thread = threading.Thread(target=lambda: manager.emit("setup", operation="x"))
+thread.start()
+inside.wait(60)
+assert "headroom._loop" not in sys.modules
+child = os.fork()
+if child == 0:
+    try:
+        headroom.compress([])
+    except headroom.HeadroomError as error:
+        os._exit(7 if error.code == "forked" else 8)
+    os._exit(9)
+leave.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 7, ran.stderr
+
+
+@needs_fork
 def test_an_extension_may_fork() -> None:
     seen: list[Any] = []
 
@@ -215,7 +244,8 @@ def test_prefixes_stay_the_same_in_another_process() -> None:
     program = (
         "import json, sys, headroom\n"
         "messages = json.load(sys.stdin)\n"
-        "print(json.dumps([headroom.compress(messages[:k], model='gpt-4o').messages for k in range(len(messages) + 1)]))"
+        "prefixes = [messages[:k] for k in range(len(messages) + 1)]\n"
+        "print(json.dumps([headroom.compress(prefix, model='gpt-4o').messages for prefix in prefixes]))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(messages), capture_output=True, text=True, timeout=240

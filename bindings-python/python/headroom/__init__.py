@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from . import _core
 from ._compress import acompress, compress
 from ._core import CompressResult, __version__
 from ._retrieval import answer_tool_call, retrieve, retrieve_tool
@@ -22,6 +24,9 @@ from .exceptions import (
 )
 from .hooks import CompressContext, CompressEvent, CompressionHooks
 from .pipeline import CANONICAL_PIPELINE_STAGES, PipelineEvent, PipelineExtensionManager, PipelineStage
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_core.after_fork)
 
 if TYPE_CHECKING:
     from .client import HeadroomClient

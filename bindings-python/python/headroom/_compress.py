@@ -51,8 +51,8 @@ def compress(
         on_event: Is called with the name and the data of each progress event, plain or ``async``.
         provider: ``openai``, ``anthropic`` or ``gemini``; by default told from the shape.
         session_id: Is in the metadata of every event of this request.
-        store: Where originals go: a path, ``sqlite:///path`` or ``:memory:``. By default ``HEADROOM_STORE``, or a file in
-            ``~/.headroom``.
+        store: Where originals go: a path, ``sqlite:///path`` or ``:memory:``. By default ``HEADROOM_STORE``, or a file
+            in ``~/.headroom``.
         **options: Fields of ``CompressConfig``.
 
     Raises:

@@ -217,10 +217,5 @@ async def in_worker(function: Callable[..., Any], *args: Any, **kwargs: Any) -> 
         raise
 
 
-def _after_fork() -> None:
-    _LoopThread._after_fork()
-    _core.after_fork()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_LoopThread._after_fork)
