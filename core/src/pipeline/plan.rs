@@ -315,7 +315,10 @@ impl Planned {
     }
 }
 
-/// The transform that fits best, by confidence, then by the order of the registry.
+/// A transform this confident is taken without asking the ones after it.
+const SURE: f32 = 0.9;
+
+/// The first transform that is sure, else the one with the highest confidence, by the order of the registry.
 fn best_fit(engine: &Engine, part: &Part<'_>) -> Option<(usize, ContentKind)> {
     let mut best: Option<(usize, ContentKind, f32)> = None;
     for (index, transform) in engine.transforms().iter().enumerate() {
@@ -323,6 +326,9 @@ fn best_fit(engine: &Engine, part: &Part<'_>) -> Option<(usize, ContentKind)> {
             && best.is_none_or(|(_, _, highest)| confidence > highest)
         {
             best = Some((index, kind, confidence));
+            if confidence >= SURE {
+                break;
+            }
         }
     }
     best.map(|(index, kind, _)| (index, kind))
