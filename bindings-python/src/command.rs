@@ -13,8 +13,8 @@ use crate::extension::PyExtension;
 #[pyfunction]
 pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>, extensions: Vec<Bound<'_, PyAny>>) -> PyResult<u8> {
     let mut taking_part: Vec<Arc<dyn Extension>> = Vec::new();
-    for object in &extensions {
-        if let Some(extension) = PyExtension::new(object)? {
+    for object in extensions {
+        if let Some(extension) = PyExtension::new(&object)? {
             taking_part.push(Arc::new(extension));
         }
     }

@@ -35,7 +35,7 @@ pub(crate) struct CallArguments<'py> {
 impl CallArguments<'_> {
     /// The engine and the call. `session_id` is for the metadata of the request.
     pub(crate) fn call(
-        &self,
+        self,
         messages: &Bound<'_, PyAny>,
         operation: &'static str,
     ) -> PyResult<(Engine, Call, Option<Value>)> {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from provider import Provider  # noqa: E402
+from provider import Provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,7 +57,10 @@ def make_conversation(rows: int = 400, note: str = "") -> list[dict[str, Any]]:
 
 def log_text(lines: int = 3000) -> str:
     """A log of which most is left out."""
-    texts = [f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02}Z INFO worker-{i % 7} handled request {i * 37 % 9973} in {i % 90} ms" for i in range(lines)]
+    texts = [
+        f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02}Z INFO worker-{i % 7} handled request {i * 37 % 9973} in {i % 90} ms"
+        for i in range(lines)
+    ]
     texts[lines // 2] = "2024-05-01T10:30:00Z ERROR worker-3 database connection refused: timeout after 30 s"
     return "\n".join(texts)
 

@@ -1,4 +1,4 @@
-"""``HeadroomClient`` around the real packages, against a server on the loopback interface."""
+"""``HeadroomClient``: what goes out, what extensions see, and what is passed on."""
 
 from __future__ import annotations
 
@@ -8,118 +8,21 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from clients import (
+    REQUEST_STAGES,
+    AddHeader,
+    AsyncAddHeader,
+    Recorder,
+    anthropic_client,
+    anthropic_messages,
+    async_anthropic_client,
+    async_openai_client,
+    openai_client,
+    responses_input,
+)
 from provider import Provider
 
-from headroom import CompressResult, ExtensionError, HeadroomClient, PipelineEvent, PipelineStage, ProviderError
-
-REQUEST_STAGES = [
-    "input_received",
-    "input_cached",
-    "input_routed",
-    "input_compressed",
-    "input_remembered",
-    "pre_send",
-    "post_send",
-    "response_received",
-]
-
-
-class Recorder:
-    """Keeps what it saw."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-
-    def on_pipeline_event(self, event: PipelineEvent) -> None:
-        seen = {"stage": event.stage.value, "operation": event.operation, "request_id": event.request_id}
-        seen["metadata"] = dict(event.metadata)
-        seen["response"] = event.response
-        seen["payload"] = event.payload
-        seen["messages"] = event.messages
-        seen["headers"] = event.headers
-        self.events.append(seen)
-
-    @property
-    def seen(self) -> list[str]:
-        return [event["stage"] for event in self.events if event["stage"] != "setup"]
-
-    def at(self, stage: str) -> dict[str, Any]:
-        (event,) = [event for event in self.events if event["stage"] == stage]
-        return event
-
-
-class AddHeader:
-    """Injects a header by in-place change."""
-
-    stages = [PipelineStage.PRE_SEND]
-
-    def on_pipeline_event(self, event: PipelineEvent) -> None:
-        event.headers["x-team"] = "search"
-
-
-class AsyncAddHeader:
-    """The same as a coroutine."""
-
-    stages = ["pre_send"]
-
-    async def on_pipeline_event(self, event: PipelineEvent) -> None:
-        await asyncio.sleep(0)
-        event.headers["x-team"] = "search"
-
-
-class Cache:
-    """Answers early."""
-
-    def __init__(self, response: Any, stage: PipelineStage = PipelineStage.INPUT_RECEIVED) -> None:
-        self.response = response
-        self.stage = stage
-
-    def on_pipeline_event(self, event: PipelineEvent) -> PipelineEvent | None:
-        if event.stage is not self.stage:
-            return None
-        return PipelineEvent(PipelineStage.RESPONSE_RECEIVED, event.operation, response=self.response)
-
-
-def openai_client(provider: Provider, **options: Any) -> HeadroomClient:
-    return HeadroomClient(
-        openai.OpenAI(api_key="k", base_url=f"{provider.url}/v1", max_retries=0), discover=False, **options
-    )
-
-
-def anthropic_client(provider: Provider, **options: Any) -> HeadroomClient:
-    return HeadroomClient(
-        anthropic.Anthropic(api_key="k", base_url=provider.url, max_retries=0), discover=False, **options
-    )
-
-
-def async_openai_client(provider: Provider, **options: Any) -> HeadroomClient:
-    return HeadroomClient(
-        openai.AsyncOpenAI(api_key="k", base_url=f"{provider.url}/v1", max_retries=0), discover=False, **options
-    )
-
-
-def async_anthropic_client(provider: Provider, **options: Any) -> HeadroomClient:
-    return HeadroomClient(
-        anthropic.AsyncAnthropic(api_key="k", base_url=provider.url, max_retries=0), discover=False, **options
-    )
-
-
-def anthropic_messages(conversation: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    use = {"type": "tool_use", "id": "t1", "name": "list_services", "input": {"limit": 400}}
-    result = {"type": "tool_result", "tool_use_id": "t1", "content": conversation[3]["content"]}
-    return [
-        {"role": "user", "content": conversation[1]["content"]},
-        {"role": "assistant", "content": [use]},
-        {"role": "user", "content": [result]},
-    ]
-
-
-def responses_input(conversation: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {"role": "user", "content": conversation[1]["content"]},
-        {"type": "function_call", "call_id": "c1", "name": "list_services", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c1", "output": conversation[3]["content"]},
-    ]
+from headroom import CompressResult, ExtensionError, HeadroomClient, PipelineEvent, ProviderError
 
 
 def test_a_chat_request_is_compressed_and_goes_through_all_eight_stages(
@@ -139,7 +42,11 @@ def test_a_chat_request_is_compressed_and_goes_through_all_eight_stages(
     assert recorder.seen == REQUEST_STAGES
     assert {event["operation"] for event in recorder.events} == {"sdk.request"}
     assert len({event["request_id"] for event in recorder.events if event["stage"] != "setup"}) == 1
-    assert recorder.at("input_received")["metadata"] == {"path": "/v1/chat/completions", "stream": False, "transport": "http"}
+    assert recorder.at("input_received")["metadata"] == {
+        "path": "/v1/chat/completions",
+        "stream": False,
+        "transport": "http",
+    }
     assert recorder.at("input_received")["payload"]["temperature"] == 0.5
     assert recorder.at("input_cached")["metadata"]["cache_hit"] is False
     assert recorder.at("input_remembered")["metadata"]["injected"] == 0
@@ -203,169 +110,14 @@ def test_async_clients_run_extensions_on_the_loop_of_the_caller(
             model="claude-test", max_tokens=9, messages=anthropic_messages(conversation)
         )
         assert message.content[0].text == "service-3"
-        assert (await claude.messages.simulate(model="claude-test", messages=anthropic_messages(conversation))).compressed
+        assert (
+            await claude.messages.simulate(model="claude-test", messages=anthropic_messages(conversation))
+        ).compressed
         response = await chat.responses.create(model="gpt-4o", input=responses_input(conversation))
         assert response.output_text == "service-3"
 
     asyncio.run(main())
     assert [request["headers"]["x-team"] for request in provider.requests] == ["search"] * 3
-
-
-def test_streams_pass_as_they_come_and_are_received_assembled(
-    provider: Provider, conversation: list[dict[str, Any]]
-) -> None:
-    recorder = Recorder()
-    client = openai_client(provider, extensions=[recorder])
-    stream = client.chat.completions.create(model="gpt-4o", messages=conversation, stream=True)
-    assert isinstance(stream, openai.Stream)
-    texts = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
-    assert "".join(text or "" for text in texts) == "service-3"
-    assert recorder.seen == REQUEST_STAGES
-    received = recorder.at("response_received")
-    assert received["response"]["choices"][0]["message"] == {"role": "assistant", "content": "service-3"}
-    assert received["response"]["usage"]["total_tokens"] == 7
-    assert received["metadata"]["stream"] is True
-
-    recorder.events.clear()
-    with client.chat.completions.stream(model="gpt-4o", messages=conversation) as helper:
-        for _ in helper:
-            pass
-        assert helper.get_final_completion().choices[0].message.content == "service-3"
-    assert recorder.seen == REQUEST_STAGES
-
-    recorder.events.clear()
-    events = list(client.responses.create(model="gpt-4o", input=responses_input(conversation), stream=True))
-    assert events[-1].type == "response.completed"
-    assert recorder.at("response_received")["response"]["id"] == "resp_1"
-
-
-def test_anthropic_streams_are_received_assembled(provider: Provider, conversation: list[dict[str, Any]]) -> None:
-    recorder = Recorder()
-    client = anthropic_client(provider, extensions=[recorder])
-    messages = anthropic_messages(conversation)
-    list(client.messages.create(model="claude-test", max_tokens=9, messages=messages, stream=True))
-    assert recorder.seen == REQUEST_STAGES
-    assert recorder.at("response_received")["response"]["content"] == [{"type": "text", "text": "service-3"}]
-    recorder.events.clear()
-    with client.messages.stream(model="claude-test", max_tokens=9, messages=messages) as helper:
-        assert "".join(helper.text_stream) == "service-3"
-    assert recorder.seen == REQUEST_STAGES
-
-
-def test_async_streams_are_received_assembled(provider: Provider, conversation: list[dict[str, Any]]) -> None:
-    async def main() -> None:
-        recorder = Recorder()
-        client = async_openai_client(provider, extensions=[recorder])
-        stream = await client.chat.completions.create(model="gpt-4o", messages=conversation, stream=True)
-        async for _ in stream:
-            pass
-        assert recorder.seen == REQUEST_STAGES
-        recorder.events.clear()
-        async with client.chat.completions.stream(model="gpt-4o", messages=conversation) as helper:
-            final = await helper.get_final_completion()
-        assert final.choices[0].message.content == "service-3"
-        assert recorder.seen == REQUEST_STAGES
-        claude = async_anthropic_client(provider, extensions=[Recorder()])
-        async with claude.messages.stream(
-            model="claude-test", max_tokens=9, messages=anthropic_messages(conversation)
-        ) as text:
-            assert [piece async for piece in text.text_stream] == ["service", "-3"]
-
-    asyncio.run(main())
-
-
-def test_a_stream_that_is_left_before_its_end_is_not_received(
-    provider: Provider, conversation: list[dict[str, Any]]
-) -> None:
-    recorder = Recorder()
-    client = openai_client(provider, extensions=[recorder])
-    with client.chat.completions.create(model="gpt-4o", messages=conversation, stream=True) as stream:
-        next(iter(stream))
-    assert recorder.seen == REQUEST_STAGES[:-1]
-
-
-@pytest.mark.parametrize("stage", [PipelineStage.INPUT_RECEIVED, PipelineStage.INPUT_CACHED, PipelineStage.PRE_SEND])
-def test_an_early_answer_sends_nothing_and_comes_as_the_packages_own_type(
-    provider: Provider, conversation: list[dict[str, Any]], stage: PipelineStage
-) -> None:
-    answer = {"choices": [{"message": {"role": "assistant", "content": "cached"}}]}
-    recorder = Recorder()
-    client = openai_client(provider, extensions=[recorder, Cache(answer, stage)])
-    completion = client.chat.completions.create(model="gpt-4o", messages=conversation)
-    assert type(completion) is openai.types.chat.ChatCompletion
-    assert completion.choices[0].message.content == "cached"
-    assert completion.choices[0].finish_reason == "stop"
-    assert provider.requests == []
-    assert recorder.seen == [*REQUEST_STAGES[: REQUEST_STAGES.index(stage.value) + 1], "response_received"]
-    assert recorder.at("response_received")["response"]["choices"] == answer["choices"]
-
-
-def test_an_early_answer_streams_when_a_stream_was_asked_for(
-    provider: Provider, conversation: list[dict[str, Any]]
-) -> None:
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
-    answer = {"choices": [{"message": {"role": "assistant", "content": "cached", "tool_calls": [call]}}]}
-    client = openai_client(provider, extensions=[Cache(answer)])
-    stream = client.chat.completions.create(model="gpt-4o", messages=conversation, stream=True)
-    assert isinstance(stream, openai.Stream)
-    chunks = list(stream)
-    assert chunks[0].choices[0].delta.content == "cached"
-    assert chunks[0].choices[0].delta.tool_calls[0].function.arguments == '{"a":1}'
-    assert chunks[-1].choices[0].finish_reason == "stop"
-    with client.chat.completions.stream(model="gpt-4o", messages=conversation) as helper:
-        assert helper.get_final_completion().choices[0].message.content == "cached"
-
-    output = [{"type": "message", "content": "cached"}, {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]
-    responses = openai_client(provider, extensions=[Cache({"output": output})])
-    assert responses.responses.create(model="gpt-4o", input="hi").output_text == "cached"
-    with responses.responses.stream(model="gpt-4o", input="hi") as helper:
-        for _ in helper:
-            pass
-        assert helper.get_final_response().output_text == "cached"
-
-    content = [{"type": "text", "text": "cached"}, {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}]
-    claude = anthropic_client(provider, extensions=[Cache({"content": content})])
-    messages = [{"role": "user", "content": "hi"}]
-    assert claude.messages.create(model="claude-test", max_tokens=9, messages=messages).content[0].text == "cached"
-    with claude.messages.stream(model="claude-test", max_tokens=9, messages=messages) as helper:
-        final = helper.get_final_message()
-    assert final.content[0].text == "cached" and final.content[1].input == {"a": 1}
-    assert provider.requests == []
-
-
-def test_an_early_answer_may_be_a_model_of_the_package(provider: Provider, conversation: list[dict[str, Any]]) -> None:
-    first = openai_client(provider).chat.completions.create(model="gpt-4o", messages=conversation)
-    client = openai_client(provider, extensions=[Cache(first)])
-    again = client.chat.completions.create(model="gpt-4o", messages=conversation)
-    assert again == first
-    assert len(provider.requests) == 1
-
-    async def main() -> None:
-        other = async_openai_client(provider, extensions=[Cache(first)])
-        assert await other.chat.completions.create(model="gpt-4o", messages=conversation) == first
-
-    asyncio.run(main())
-    assert len(provider.requests) == 1
-
-
-def test_an_answer_of_a_wrong_type_is_an_error_that_says_so(provider: Provider) -> None:
-    client = openai_client(provider, extensions=[Cache("text")])
-    with pytest.raises(ExtensionError, match="response: expected a dict or a model of the package, found str"):
-        client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
-
-
-def test_a_response_that_was_not_streamed_can_be_replaced(provider: Provider) -> None:
-    class Redact:
-        stages = ["response_received"]
-
-        def on_pipeline_event(self, event: PipelineEvent) -> None:
-            event.response["choices"][0]["message"]["content"] = "redacted"
-
-    client = openai_client(provider, extensions=[Redact()])
-    completion = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
-    assert type(completion) is openai.types.chat.ChatCompletion
-    assert completion.choices[0].message.content == "redacted"
-    assert len(provider.requests) == 1
 
 
 def test_what_extensions_change_goes_out(provider: Provider, conversation: list[dict[str, Any]]) -> None:
@@ -484,3 +236,13 @@ def test_setup_is_emitted_when_a_client_is_made(provider: Provider) -> None:
     assert recorder.at("setup")["metadata"]["options"]["min_tokens_to_compress"] == 100
 
 
+def test_progress_and_limits_are_told(
+    provider: Provider, conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    names: list[str] = []
+    client = openai_client(
+        provider, on_event=lambda name, data: names.append(name), model_context_limits={"gpt-4o": 10}
+    )
+    client.chat.completions.create(model="gpt-4o", messages=conversation)
+    assert names == ["pipeline:start", *["pipeline:step"] * 5, "pipeline:complete"]
+    assert "more than the 10 that gpt-4o takes" in caplog.text

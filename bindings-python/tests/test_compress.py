@@ -1,22 +1,28 @@
-"""``compress`` and ``acompress``: results, options, hooks, progress, stores."""
+"""``compress`` and ``acompress``: results, options, hooks, progress."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import json
-import os
 from collections import OrderedDict
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import log_conversation, log_text, make_conversation
+from conftest import log_conversation, log_text
 
 import headroom
-from headroom import CompressConfig, CompressContext, CompressEvent, CompressionHooks, ConfigurationError
-from headroom import SharedContext, StorageError, acompress, answer_tool_call, compress, retrieve, retrieve_tool
+from headroom import (
+    CompressConfig,
+    CompressContext,
+    CompressEvent,
+    CompressionHooks,
+    ConfigurationError,
+    acompress,
+    compress,
+    retrieve,
+)
 
 STEPS = ["bias", "ccr", "cache", "dedupe", "compression"]
 
@@ -60,7 +66,12 @@ def test_every_shape_comes_back_in_its_shape() -> None:
                 "messages": [
                     {"role": "user", "content": "q"},
                     {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "logs", "input": {}}]},
-                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": text}]}]},
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": text}]}
+                        ],
+                    },
                 ],
                 "system": "s",
             },
@@ -68,7 +79,12 @@ def test_every_shape_comes_back_in_its_shape() -> None:
             "anthropic",
         ),
         (
-            {"input": [{"role": "user", "content": "q"}, {"type": "function_call_output", "call_id": "c", "output": text}]},
+            {
+                "input": [
+                    {"role": "user", "content": "q"},
+                    {"type": "function_call_output", "call_id": "c", "output": text},
+                ]
+            },
             lambda value: value["input"][1]["output"],
             "openai",
         ),
@@ -124,7 +140,10 @@ def test_the_config_has_exactly_the_engines_options_and_defaults() -> None:
     ("options", "message"),
     [
         ({"mdoe": "lossless"}, r"compress\(\) got an unknown option 'mdoe'; known: mode, compress_user_messages"),
-        ({"mode": "fast"}, r"options\.mode: unknown variant `fast`, expected one of `lossless`, `balanced`, `aggressive`"),
+        (
+            {"mode": "fast"},
+            r"options\.mode: unknown variant `fast`, expected one of `lossless`, `balanced`, `aggressive`",
+        ),
         ({"target_ratio": 2.0}, r"options\.target_ratio: expected a number above 0.0 and at most 1.0, found 2"),
         ({"target_ratio": "half"}, r'options\.target_ratio: invalid type: string "half", expected f64'),
         ({"target_ratio": float("nan")}, r"options\.target_ratio: expected a finite number, found NaN"),
@@ -133,7 +152,10 @@ def test_the_config_has_exactly_the_engines_options_and_defaults() -> None:
         ({"exclude_tools": "bash"}, r'options\.exclude_tools: invalid type: string "bash", expected a sequence'),
         ({"exclude_tools": ["[a"]}, r"options\.exclude_tools\[0\]: expected a glob"),
         ({"exclude_tools": [object()]}, r"options\.exclude_tools\[0\]: expected a value that JSON has, found object"),
-        ({"savings_profile": "extreme"}, r'options\.savings_profile: expected "balanced" or "agent-90", found "extreme"'),
+        (
+            {"savings_profile": "extreme"},
+            r'options\.savings_profile: expected "balanced" or "agent-90", found "extreme"',
+        ),
         ({"config": {"mode": "lossless"}}, r"config: expected a CompressConfig, found dict"),
         ({"store": "redis://h"}, r"store: expected :memory:, sqlite:///path or a path"),
         ({"store": 3}, r"store: expected a path, a URL or :memory:, found a value of type int"),
@@ -245,61 +267,6 @@ def test_a_hook_that_raises_is_logged_and_skipped(
     assert "hook Bad failed in compute_biases: biases: expected a dict from message index to number" in caplog.text
 
 
-def test_originals_come_back_from_the_store_that_was_named(tmp_path: Path, own_store: Path) -> None:
-    messages = log_conversation()
-    hash = compress(messages, model="gpt-4o").ccr_hashes[0]
-    assert own_store.exists()
-    assert retrieve(hash) == messages[3]["content"]
-    assert "ERROR" in retrieve(hash, query="database connection refused")
-    assert retrieve(hash, lines="1-2").splitlines()[:2] == messages[3]["content"].splitlines()[:2]
-    other = tmp_path / "deep" / "other.db"
-    with pytest.raises(StorageError) as caught:
-        retrieve(hash, store=other)
-    assert caught.value.code == "not_found" and caught.value.details["hash"]
-    compress(messages, model="gpt-4o", store=other)
-    assert retrieve(hash, store=str(other)) == retrieve(hash, store=f"sqlite://{other}") == messages[3]["content"]
-    compress(messages, model="gpt-4o", store=":memory:")
-    assert retrieve(hash, store=":memory:") == messages[3]["content"]
-
-
-def test_a_store_that_cannot_be_opened_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("HEADROOM_STORE", str(tmp_path / "file" / "store.db"))
-    messages = log_conversation()
-    result = compress(messages, model="gpt-4o")
-    assert result.ccr_hashes == []
-    assert "headroom_retrieve" not in json.dumps(result.messages)
-    assert result.report["warnings"] or result.report["error"]
-    assert compress(make_conversation(), model="gpt-4o", mode="lossless").compressed, "what is lossless needs no store"
-    with pytest.raises(StorageError):
-        retrieve("0" * 24)
-
-
-def test_the_retrieval_tool_is_offered_and_answered() -> None:
-    messages = log_conversation()
-    hash = compress(messages, model="gpt-4o").ccr_hashes[0]
-    assert retrieve_tool("openai")["function"]["name"] == "headroom_retrieve"
-    assert retrieve_tool("anthropic")["input_schema"]["required"] == ["hash"]
-    with pytest.raises(ConfigurationError, match="provider: expected one of openai"):
-        retrieve_tool("cohere")
-    arguments = json.dumps({"hash": hash})
-    call = {"id": "c9", "type": "function", "function": {"name": "headroom_retrieve", "arguments": arguments}}
-    answer = answer_tool_call(call)
-    assert answer == {"role": "tool", "tool_call_id": "c9", "content": messages[3]["content"]}
-
-    from openai.types.chat import ChatCompletionMessageToolCall
-
-    model = ChatCompletionMessageToolCall.model_validate(call)
-    assert answer_tool_call(model) == answer
-    block = {"type": "tool_use", "id": "t", "name": "headroom_retrieve", "input": {"hash": "0" * 24}}
-    assert answer_tool_call(block)["content"][0]["is_error"] is True
-    with pytest.raises(headroom.ValidationError, match="tool call: expected"):
-        answer_tool_call({"role": "user"})
-
-    again = compress([*messages, {"role": "assistant", "content": None, "tool_calls": [call]}, answer], model="gpt-4o")
-    assert again.messages[5] is answer, "what was asked back stays whole"
-
-
 def test_messages_that_are_models_of_a_package_pass_untouched_and_name_their_tools() -> None:
     from openai.types.chat import ChatCompletionMessage
 
@@ -320,30 +287,6 @@ def test_subclasses_of_dict_and_list_keep_their_class() -> None:
     assert len(messages[3]["content"]) > len(result.messages[3]["content"])
 
 
-def test_shared_context_compresses_once_and_gives_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
-    context = SharedContext("gpt-4o", ttl=10, max_entries=2)
-    text = log_text()
-    context.put("logs", text, agent="scout")
-    short = context.get("logs")
-    assert short is not None and len(short) < len(text) / 2
-    assert context.get("logs", full=True) == text
-    context.put("plain", {"a": 1})
-    assert context.get("plain") == '{"a": 1}'
-    assert context.keys() == ["logs", "plain"]
-    stats = context.stats()
-    assert stats["entries"] == 2 and stats["tokens_saved"] > 0 and stats["agents"] == ["scout"]
-    context.put("third", "x")
-    assert context.keys() == ["plain", "third"] and context.get("logs") is None
-    import time
-
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 11)
-    assert context.get("plain") is None and context.keys() == []
-    context.put("again", "x")
-    context.clear()
-    assert context.stats()["entries"] == 0
-
-
 def test_acompress_gives_what_compress_gives(conversation: list[dict[str, Any]]) -> None:
     async def main() -> None:
         results = await asyncio.gather(*(acompress(conversation, model="gpt-4o") for _ in range(4)))
@@ -353,12 +296,3 @@ def test_acompress_gives_what_compress_gives(conversation: list[dict[str, Any]])
             await acompress(conversation, mdoe=1)
 
     asyncio.run(main())
-
-
-def test_the_default_store_is_in_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if os.name != "posix":
-        pytest.skip("homes are found elsewhere")
-    monkeypatch.delenv("HEADROOM_STORE")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    compress(log_conversation(), model="gpt-4o")
-    assert (tmp_path / "home" / ".headroom" / "store.db").exists()

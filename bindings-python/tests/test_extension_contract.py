@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 from conftest import log_conversation, make_conversation
 
-from headroom import ExtensionError, PipelineEvent, PipelineExtensionManager, PipelineStage, acompress, compress, retrieve
+from headroom import (
+    ExtensionError,
+    PipelineEvent,
+    PipelineExtensionManager,
+    PipelineStage,
+    acompress,
+    compress,
+    retrieve,
+)
 
 COMPRESS_STAGES = ["input_received", "input_routed", "input_compressed"]
 
@@ -73,7 +81,9 @@ def test_throws(conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFix
     assert "input_received" in warnings[0]
 
     closed = extension(broken, "Guard", failure_policy="closed", stages=["input_compressed"])
-    with pytest.raises(ExtensionError, match="extension Guard failed at input_compressed: RuntimeError: broken") as caught:
+    with pytest.raises(
+        ExtensionError, match="extension Guard failed at input_compressed: RuntimeError: broken"
+    ) as caught:
         compress(conversation, extensions=closed)
     assert isinstance(caught.value.__cause__, RuntimeError)
     with pytest.raises(ExtensionError) as caught:
@@ -82,7 +92,9 @@ def test_throws(conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFix
 
 
 def test_wrong_return_type(conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFixture) -> None:
-    result = compress(conversation, extensions=extension(lambda event: {"stage": event.stage}, stages=["input_received"]))
+    result = compress(
+        conversation, extensions=extension(lambda event: {"stage": event.stage}, stages=["input_received"])
+    )
     assert result.compressed
     assert outcomes(result) == {"input_received": "ran"}
     (record,) = [record for record in caplog.records if record.name == "headroom.pipeline"]

@@ -48,7 +48,10 @@ def test_odd_values_anywhere_pass_untouched(odd: Any) -> None:
         {"role": "user", "content": odd, "extra": odd},
         {"role": "user", "content": [odd, {"type": "text", "text": odd}, {"type": odd, "text": "t"}]},
         {"role": "assistant", "content": None, "tool_calls": odd},
-        {"role": "assistant", "tool_calls": [odd, {"id": odd, "function": odd}, {"function": {"name": odd, "arguments": odd}}]},
+        {
+            "role": "assistant",
+            "tool_calls": [odd, {"id": odd, "function": odd}, {"function": {"name": odd, "arguments": odd}}],
+        },
         {"role": odd, "content": "text"},
         {"role": "tool", "tool_call_id": odd, "name": odd, "content": TEXT, "keep": odd},
         {"type": odd, "output": odd},
@@ -77,7 +80,9 @@ class Touch:
         len(event.metadata)
 
 
-@pytest.mark.parametrize("whole", [None, 7, "text", b"bytes", (), {}, {"messages": 3}, [None], [3], ["text"], object(), {"a"}])
+@pytest.mark.parametrize(
+    "whole", [None, 7, "text", b"bytes", (), {}, {"messages": 3}, [None], [3], ["text"], object(), {"a"}]
+)
 def test_what_is_no_conversation_comes_back_with_an_error_that_says_so(whole: Any) -> None:
     result = compress(whole)
     assert result.messages == whole
@@ -135,7 +140,15 @@ def test_one_message_object_in_two_places_is_changed_in_both() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x" * 2_000_000, "[" * 1_000_000, '"' * 1_000_000, " " * 1_000_000, "\r" * 200_000, "🙂" * 300_000, "\0" * 300_000],
+    [
+        "x" * 2_000_000,
+        "[" * 1_000_000,
+        '"' * 1_000_000,
+        " " * 1_000_000,
+        "\r" * 200_000,
+        "🙂" * 300_000,
+        "\0" * 300_000,
+    ],
     ids=["letters", "brackets", "quotes", "spaces", "returns", "emoji", "nul"],
 )
 def test_large_monotonous_text_is_handled(text: str) -> None:

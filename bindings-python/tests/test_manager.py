@@ -11,8 +11,16 @@ from typing import Any
 
 import pytest
 
-from headroom import CompressionHooks, ConfigurationError, ExtensionError, PipelineEvent, PipelineExtensionManager
-from headroom import PipelineStage, compress, pipeline
+from headroom import (
+    CompressionHooks,
+    ConfigurationError,
+    ExtensionError,
+    PipelineEvent,
+    PipelineExtensionManager,
+    PipelineStage,
+    compress,
+    pipeline,
+)
 
 
 class Log:
@@ -51,7 +59,10 @@ class CacheExtension:
         if event.stage is not PipelineStage.INPUT_RECEIVED:
             return None
         return PipelineEvent(
-            stage=PipelineStage.RESPONSE_RECEIVED, operation=event.operation, response=self.answer, metadata={"hit": True}
+            stage=PipelineStage.RESPONSE_RECEIVED,
+            operation=event.operation,
+            response=self.answer,
+            metadata={"hit": True},
         )
 
 
@@ -66,7 +77,9 @@ def manager(*extensions: Any, **options: Any) -> PipelineExtensionManager:
     return PipelineExtensionManager(extensions=list(extensions), discover=False, **options)
 
 
-def test_a_logging_extension_sees_the_input(conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_logging_extension_sees_the_input(
+    conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "mine")
     compress(conversation, extensions=[LogInputExtension()])
     assert caplog.messages == ["received 4 messages"]
@@ -108,7 +121,9 @@ def test_hooks_may_be_one_object_or_a_list_and_run_first() -> None:
 
     for hooks in (Named("hook"), [Named("hook")], (Named("hook"),)):
         order.clear()
-        PipelineExtensionManager(hooks=hooks, extensions=[Named("extension")], discover=False).emit("setup", operation="x")
+        PipelineExtensionManager(hooks=hooks, extensions=[Named("extension")], discover=False).emit(
+            "setup", operation="x"
+        )
         assert order == ["hook", "extension"]
 
 
@@ -122,7 +137,14 @@ def test_enabled_tells_whether_there_is_anything_to_call() -> None:
 
 def test_the_given_objects_themselves_are_handed_over_and_come_back() -> None:
     log = Log()
-    given: dict[str, Any] = {"messages": [{}], "tools": [], "headers": {}, "payload": {}, "response": object(), "metadata": {}}
+    given: dict[str, Any] = {
+        "messages": [{}],
+        "tools": [],
+        "headers": {},
+        "payload": {},
+        "response": object(),
+        "metadata": {},
+    }
     event = manager(log).emit(PipelineStage.RESPONSE_RECEIVED, operation="x", **given)
     assert event is log.seen[0]
     assert all(getattr(event, name) is value for name, value in given.items())
@@ -214,13 +236,19 @@ def test_order_follows_priority_and_before_and_after() -> None:
         ({"filter": {"modles": []}}, r"extension Bad: filter: expected a dict with .*models.*, found 'modles'"),
         ({"filter": {"models": "gpt"}}, r"extension Bad: filter.models: expected a list of strings, found 'gpt'"),
         ({"filter": {"models": ["[a"]}}, r"filter.models: expected a glob"),
-        ({"filter": {"min_tokens": -1}}, r"extension Bad: filter.min_tokens: expected a number of tokens from 0, found -1"),
+        (
+            {"filter": {"min_tokens": -1}},
+            r"extension Bad: filter.min_tokens: expected a number of tokens from 0, found -1",
+        ),
         ({"priority": "high"}, r"extension Bad: priority: expected an integer, found 'high'"),
         ({"priority": True}, r"extension Bad: priority: expected an integer, found True"),
         ({"priority": 2**70}, r"extension Bad: priority: expected an integer of at most 64 bits"),
         ({"before": 3}, r"extension Bad: before: expected a list of strings, found 3"),
         ({"timeout_ms": 0}, r"extension Bad: timeout_ms: expected a number of milliseconds above 0, found 0"),
-        ({"timeout_ms": float("nan")}, r"extension Bad: timeout_ms: expected a number of milliseconds above 0, found nan"),
+        (
+            {"timeout_ms": float("nan")},
+            r"extension Bad: timeout_ms: expected a number of milliseconds above 0, found nan",
+        ),
         ({"failure_policy": "ajar"}, r'extension Bad: failure_policy: expected "open" or "closed", found \'ajar\''),
     ],
 )
@@ -244,7 +272,7 @@ def test_objects_that_make_up_attributes_declare_nothing() -> None:
 
 
 def test_an_unknown_stage_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="stage: expected a PipelineStage or one of setup, .*, found \"later\""):
+    with pytest.raises(ConfigurationError, match='stage: expected a PipelineStage or one of setup, .*, found "later"'):
         manager(Log()).emit("later", operation="x")
     with pytest.raises(ConfigurationError, match="found int"):
         manager(Log()).emit(3, operation="x")
@@ -258,9 +286,17 @@ def test_interrupts_reach_the_caller() -> None:
         def on_pipeline_event(self, event: PipelineEvent) -> None:
             raise self.raised
 
+    class AsyncInterrupt(Interrupt):
+        async def on_pipeline_event(self, event: PipelineEvent) -> None:
+            raise self.raised
+
     for raised in (KeyboardInterrupt(), SystemExit(3)):
-        with pytest.raises(type(raised)):
-            manager(Interrupt(raised)).emit("setup", operation="x")
+        for kind in (Interrupt, AsyncInterrupt):
+            with pytest.raises(type(raised)):
+                manager(kind(raised)).emit("setup", operation="x")
+    log = Log()
+    manager(AsyncInterrupt(ValueError()), log).emit("setup", operation="x")
+    assert len(log.seen) == 1, "the loop thread still answers"
 
 
 def test_ctrl_c_ends_the_wait_for_a_coroutine() -> None:

@@ -41,9 +41,7 @@ def test_the_stub_names_what_the_module_has() -> None:
     import ast
 
     tree = ast.parse(resources.files("headroom").joinpath("_core.pyi").read_text(encoding="utf-8"))
-    stub: dict[str, Any] = {
-        node.name: node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))
-    }
+    stub: dict[str, Any] = {node.name: node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
     public = {name for name in vars(_core) if not name.startswith("_")} - {"STAGES", "Done", "EventSource"}
     assert set(stub) == public
     for name, node in stub.items():
@@ -55,7 +53,9 @@ def test_the_stub_names_what_the_module_has() -> None:
         real = {member for member in vars(value) if not member.startswith("_")}
         assert {member for member in members if not member.startswith("_")} == real, name
         for member, declared in members.items():
-            if any(isinstance(decorator, ast.Name) and decorator.id == "property" for decorator in declared.decorator_list):
+            if any(
+                isinstance(decorator, ast.Name) and decorator.id == "property" for decorator in declared.decorator_list
+            ):
                 assert inspect.isdatadescriptor(vars(value)[member]), f"{name}.{member}"
             else:
                 callable_ = value if member == "__new__" else getattr(value, member)
@@ -182,7 +182,9 @@ def test_an_installed_package_takes_part_by_its_entry_point(tmp_path: Path) -> N
     finally:
         run(*pip, "uninstall", "--yes", "headroom-sample-extension")
     assert ran.returncode == 0, ran.stderr
-    stages = "['input_received', 'input_routed', 'input_compressed', 'input_received', 'input_routed', 'input_compressed']"
+    stages = (
+        "['input_received', 'input_routed', 'input_compressed', 'input_received', 'input_routed', 'input_compressed']"
+    )
     assert ran.stdout.splitlines() == [stages, "['LogInputExtension']", "True ['LogInputExtension'] False"]
     assert "broken is skipped: RuntimeError: cannot start" in ran.stderr
     assert "missing is skipped: ModuleNotFoundError" in ran.stderr

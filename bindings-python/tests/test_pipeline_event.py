@@ -37,7 +37,8 @@ def test_what_type_checkers_read_is_what_the_engine_has() -> None:
     from headroom import pipeline
 
     (declared,) = [
-        node for node in ast.walk(ast.parse(inspect.getsource(pipeline)))
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(pipeline)))
         if isinstance(node, ast.ClassDef) and node.name == "PipelineStage"
     ]
     members = {

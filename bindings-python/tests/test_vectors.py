@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from conftest import REPOSITORY
 
 from headroom import compress
 
+RECORDED = sorted((REPOSITORY / "tests" / "cases").glob("*.json"))
 CASES = sorted(path.parent for path in (REPOSITORY / "tests" / "vectors").glob("*/*/input.json"))
 
 
@@ -37,3 +40,16 @@ def test_a_case_gives_what_is_expected(case: Path) -> None:
         "ccr_hashes": result.ccr_hashes,
         "body": result.messages,
     } == read(case, "expected.json")
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=lambda case: case.stem)
+def test_live_objects_and_json_bytes_give_the_same(case: Path) -> None:
+    recorded = json.loads(case.read_text(encoding="utf-8"))
+    given = recorded.get("messages") or recorded["payload"]
+    ours = compress(given, model="gpt-4o", store=":memory:")
+    command = ["-m", "headroom._command", "--store", ":memory:", "compress", "--quiet", "--model", "gpt-4o"]
+    ran = subprocess.run(
+        [sys.executable, *command], input=json.dumps(given), capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ours.messages == json.loads(ran.stdout)

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextvars
-from typing import Any, Callable, Coroutine, Sequence, final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, final
 
 from .pipeline import PipelineEvent, PipelineStage
 
@@ -15,7 +16,9 @@ class PipelineExtensionManager:
     Objects without a callable ``on_pipeline_event`` are skipped.
     """
 
-    def __new__(cls, *, hooks: Any = None, extensions: Any = None, discover: bool = True) -> PipelineExtensionManager: ...
+    def __new__(
+        cls, *, hooks: Any = None, extensions: Any = None, discover: bool = True
+    ) -> PipelineExtensionManager: ...
     @property
     def enabled(self) -> bool:
         """Whether there is anything to call."""

@@ -10,7 +10,8 @@ import asyncio
 import contextvars
 import os
 import threading
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from . import _core
 
@@ -156,7 +157,13 @@ class _LoopThread:
     def _run(self) -> None:
         _LoopThread._here.thread = self
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while True:
+            try:
+                self.loop.run_forever()
+            except BaseException:
+                # An exit that a coroutine asked for reaches its caller by its future; the others still need the loop.
+                continue
+            return
 
     @classmethod
     def free(cls) -> _LoopThread:

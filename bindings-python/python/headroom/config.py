@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, Literal, Sequence
+from typing import Any, Literal
 
 from . import _core
 from .exceptions import ConfigurationError

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Any, Awaitable
+from typing import Any
 
 from .pipeline import PipelineEvent
 
@@ -53,9 +54,7 @@ class CompressionHooks:
         """May replace the messages before anything else reads them."""
         return messages
 
-    def compute_biases(
-        self, messages: Any, ctx: CompressContext
-    ) -> dict[int, float] | Awaitable[dict[int, float]]:
+    def compute_biases(self, messages: Any, ctx: CompressContext) -> dict[int, float] | Awaitable[dict[int, float]]:
         """May say by message index what keeps more (above 1.0) or less (below)."""
         return {}
 

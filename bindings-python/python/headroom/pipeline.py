@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Awaitable, Iterable, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from . import _core
 from ._core import PipelineExtensionManager
@@ -53,7 +54,9 @@ else:
         module=__name__,
         qualname="PipelineStage",
     )
-    PipelineStage.__doc__ = "A moment of the lifecycle. The first three belong to a process, the other eight to a request."
+    PipelineStage.__doc__ = (
+        "A moment of the lifecycle. The first three belong to a process, the other eight to a request."
+    )
 
 CANONICAL_PIPELINE_STAGES: tuple[PipelineStage, ...] = tuple(PipelineStage)
 """Every stage, in the order in which they happen."""

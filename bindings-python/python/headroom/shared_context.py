@@ -33,7 +33,9 @@ class SharedContext:
         max_entries: When one more comes, the oldest goes.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL, ttl: float = 3600, max_entries: int = 100, *, store: Any = None) -> None:
+    def __init__(
+        self, model: str = DEFAULT_MODEL, ttl: float = 3600, max_entries: int = 100, *, store: Any = None
+    ) -> None:
         self._model = model
         self._ttl = ttl
         self._max_entries = max_entries

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Mapping
+from typing import Any
 
 from .._compress import OnEvent
 from ..config import CompressConfig, HeadroomMode, chosen_options

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 # What a block starts with in a stream, and the delta that fills it.
 _TEXTS = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}

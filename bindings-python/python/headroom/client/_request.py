@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from .. import _core
 from .._compress import OnEvent
@@ -117,7 +118,9 @@ class Request:
         result = self._run.finish()
         limit = self._settings.limits.get(self._model or "")
         if limit is not None and result.tokens_after > limit:
-            _log.warning("the request has %d tokens, more than the %d that %s takes", result.tokens_after, limit, self._model)
+            _log.warning(
+                "the request has %d tokens, more than the %d that %s takes", result.tokens_after, limit, self._model
+            )
         return result
 
     def post_send(self, status_code: int | None, headers: Any) -> None:
