@@ -12,8 +12,8 @@ use headroom_core::options::Mode;
 use headroom_core::relevance::Question;
 use headroom_core::tokens::{Estimate, Family};
 use headroom_core::transform::{Context, Part, Transform};
-use headroom_core::transforms::log_fold::LogFold;
-use headroom_core::transforms::search_results::SearchResults;
+use headroom_core::transforms::LogFold;
+use headroom_core::transforms::SearchResults;
 
 const SIZES: [usize; 3] = [100_000, 1_000_000, 10_000_000];
 

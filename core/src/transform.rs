@@ -26,7 +26,7 @@ pub struct Part<'a> {
 pub enum Fit {
     /// Not mine.
     No,
-    /// Mine, with a kind and a confidence from 0.0 to 1.0; the highest wins, then the order of the registry.
+    /// Mine, with a kind and a confidence from 0.0 to 1.0. The first of the registry at 0.9 or more wins, else the highest.
     Yes(ContentKind, f32),
 }
 

@@ -1,5 +1,6 @@
 //! Chores of this repository: `cargo xtask <verb>`, one verb a file.
 
+mod bench;
 mod cargo;
 mod deps;
 mod new_transform;
@@ -42,6 +43,12 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Measures speed beside doing nothing, counting tokens once, and the peers; prints one table.
+    Bench {
+        /// Leaves the peers out.
+        #[arg(long)]
+        no_peers: bool,
+    },
     /// Makes the file, the vectors and the module line of a new transform.
     NewTransform {
         /// Its name in snake_case, such as `line_fold`.
@@ -55,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Deps => deps::run(),
         Verb::Vectors { bless } => vectors::run(bless),
         Verb::Savings { check } => savings::run(check),
+        Verb::Bench { no_peers } => bench::run(!no_peers),
         Verb::NewTransform { name } => new_transform::run(&name),
     };
     match result {

@@ -28,6 +28,16 @@ pub(crate) fn steps(steps: &mut Steps) {
     steps.step("README examples in Python", || run_readme(folder));
 }
 
+/// The interpreter of an environment that has one package, made and filled when it is not there yet.
+pub(crate) fn environment_with(environment: &Path, package: &str) -> Result<PathBuf> {
+    let python = environment.join("bin/python");
+    if !answers(Command::new(&python).arg("--version")) {
+        make_environment(&interpreter()?, environment)?;
+    }
+    pip_install(environment, &[package.as_ref()])?;
+    Ok(python)
+}
+
 /// A Python that is new enough and can make environments.
 fn interpreter() -> Result<PathBuf> {
     let program = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());

@@ -46,6 +46,8 @@ pub(super) struct Planned {
     pub(super) digest: Option<blake3::Hash>,
     /// Whether it may become something else.
     pub(super) eligible: bool,
+    /// Whether it may become nothing but a reference to the same content earlier on.
+    pub(super) reference_only: bool,
     /// Whether the decision is final, "leave it alone" included.
     pub(super) decided: bool,
     pub(super) decision: Option<Arc<Decision>>,
@@ -86,9 +88,19 @@ impl Plan {
                 let quotable = block.tool.as_deref().is_some_and(is_editable_file_read);
                 let eligible = tokens >= options.min_tokens_to_compress
                     && is_compressible(block, &options, &excluded)
-                    && block.message.is_none_or(|at| at >= options.frozen_message_count && at < protected_from)
-                    && !is_small_file_read(block);
-                Planned { tokens, digest, eligible, decided: false, decision: None, quotable, scale: 1.0, question }
+                    && block.message.is_none_or(|at| at >= options.frozen_message_count && at < protected_from);
+                let reference_only = is_small_file_read(block);
+                Planned {
+                    tokens,
+                    digest,
+                    eligible,
+                    reference_only,
+                    decided: false,
+                    decision: None,
+                    quotable,
+                    scale: 1.0,
+                    question,
+                }
             })
             .collect();
         let tokens_before = blocks.iter().map(|block| block.tokens).sum();
@@ -153,7 +165,7 @@ impl Plan {
 
     /// Where every eligible block goes.
     pub(super) fn routes(&self, engine: &Engine) -> Vec<Route> {
-        let eligible = self.blocks.iter().enumerate().filter(|(_, planned)| planned.eligible);
+        let eligible = self.blocks.iter().enumerate().filter(|(_, planned)| planned.is_transformable());
         eligible
             .filter_map(|(index, planned)| {
                 let (at, kind) = best_fit(engine, &self.part(index))?;
@@ -264,7 +276,9 @@ impl Plan {
     }
 
     pub(super) fn undecided(&self) -> Vec<usize> {
-        (0..self.blocks.len()).filter(|&index| self.blocks[index].eligible && !self.blocks[index].decided).collect()
+        (0..self.blocks.len())
+            .filter(|&index| self.blocks[index].is_transformable() && !self.blocks[index].decided)
+            .collect()
     }
 
     /// Everything that the decision of a block depends on.
@@ -310,12 +324,20 @@ impl Plan {
 }
 
 impl Planned {
+    /// Whether a transform may change it.
+    pub(super) fn is_transformable(&self) -> bool {
+        self.eligible && !self.reference_only
+    }
+
     pub(super) fn tokens_after(&self) -> u64 {
         self.decision.as_ref().map_or(self.tokens, |decision| decision.tokens)
     }
 }
 
-/// The transform that fits best, by confidence, then by the order of the registry.
+/// A transform this confident is taken without asking the ones after it.
+const SURE: f32 = 0.9;
+
+/// The first transform that is sure, else the one with the highest confidence, by the order of the registry.
 fn best_fit(engine: &Engine, part: &Part<'_>) -> Option<(usize, ContentKind)> {
     let mut best: Option<(usize, ContentKind, f32)> = None;
     for (index, transform) in engine.transforms().iter().enumerate() {
@@ -323,6 +345,9 @@ fn best_fit(engine: &Engine, part: &Part<'_>) -> Option<(usize, ContentKind)> {
             && best.is_none_or(|(_, _, highest)| confidence > highest)
         {
             best = Some((index, kind, confidence));
+            if confidence >= SURE {
+                break;
+            }
         }
     }
     best.map(|(index, kind, _)| (index, kind))

@@ -24,7 +24,7 @@ impl Plan {
                     if total <= token_budget {
                         break;
                     }
-                    if !self.blocks[index].eligible {
+                    if !self.blocks[index].is_transformable() {
                         continue;
                     }
                     let smaller = if whole {
@@ -64,7 +64,8 @@ impl Plan {
         if !self.lossy_allowed() {
             return format!("lossless mode leaves nothing out; {missed_by} tokens more would have to go");
         }
-        let untouchable: u64 = self.blocks.iter().filter(|block| !block.eligible).map(|block| block.tokens).sum();
+        let untouchable: u64 =
+            self.blocks.iter().filter(|block| !block.is_transformable()).map(|block| block.tokens).sum();
         format!(
             "what may not be changed (system, user and assistant text, protected results) costs {untouchable} tokens"
         )

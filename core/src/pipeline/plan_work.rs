@@ -43,7 +43,7 @@ impl Plan {
                 repeats.settle(Shown::Repeat);
                 continue;
             }
-            if self.blocks[index].eligible && !self.blocks[index].decided {
+            if self.blocks[index].is_transformable() && !self.blocks[index].decided {
                 let began = Instant::now();
                 if let Err(failed) = self.transform(engine, index) {
                     warnings

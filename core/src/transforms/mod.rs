@@ -21,15 +21,15 @@ pub use whitespace::Whitespace;
 
 use crate::transform::Transform;
 
-/// Every transform, in the order that decides between equally sure ones.
+/// Every transform, in the order in which they are asked: the first that is sure is taken.
 ///
 /// [`Repeats`] is not among them: it looks at a whole conversation, not at one part.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
     vec![
+        Box::new(SearchResults),
         Box::new(JsonTable),
         Box::new(Diff),
-        Box::new(SearchResults),
         Box::new(LogFold),
         Box::new(Opaque),
         Box::new(Whitespace),
