@@ -64,12 +64,12 @@ def conversation(seed: int) -> list[dict[str, Any]]:
         call = {"id": f"c{turn}", "type": "function", "function": {"name": "query", "arguments": "{}"}}
         rows = [
             {"id": chance.getrandbits(40), "state": chance.choice(["ok", "late"]), "ms": chance.randrange(9000)}
-            for _ in range(900)
+            for _ in range(1300)
         ]
         lines = [
             f"2024-05-01T10:{i // 60 % 60:02}:{i % 60:02} INFO "
             f"job {chance.getrandbits(32):08x} took {chance.randrange(999)} ms"
-            for i in range(800)
+            for i in range(1100)
         ]
         content = json.dumps(rows) if turn % 2 else "\n".join(lines)
         messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
