@@ -48,7 +48,8 @@ impl Decision {
             Outcome::Lossless(text) => (text, true),
             Outcome::Subset(text) => (text, false),
         };
-        let originals = kept.into_iter().map(|kept| DecidedOriginal {
+        // A lossless form has no markers; what a transform kept on the way to it is not needed.
+        let originals = kept.into_iter().filter(|_| !lossless).map(|kept| DecidedOriginal {
             hash: kept.hash,
             piece: (kept.text != block).then(|| kept.text.into()),
             shown: kept.shown,

@@ -122,18 +122,23 @@ impl Transform for JsonTable {
         let room = cx.target_bytes(part.text.len());
         // A table that takes so little of the text would be one of rows that are all the same.
         let is_hopeless = document.source().len() / MAX_LOSSLESS_RATIO > room;
-        if let Some(spelling) = minified.spelling.as_ref().filter(|_| !is_hopeless)
-            && let Some(encoded) = around.lossless(spelling, &document, room)
-            && encoded.len() < part.text.len()
-            && self.decode(&encoded).as_deref() == Some(part.text)
-        {
-            return Ok(Outcome::Lossless(encoded));
+        let spelling = minified.spelling.as_ref().filter(|_| !is_hopeless);
+        let lossless = spelling
+            .and_then(|spelling| around.lossless(spelling, &document, room.saturating_mul(2)))
+            .filter(|encoded| encoded.len() < part.text.len() && self.decode(encoded).as_deref() == Some(part.text));
+        match lossless {
+            Some(encoded) if encoded.len() <= room => Ok(Outcome::Lossless(encoded)),
+            None if cx.lossless_only() => Ok(Outcome::Unchanged),
+            lossless => {
+                let subset = around.subset(&document, part.text, room, cx);
+                // What a subset leaves out must be worth it.
+                let enough = lossless.as_ref().map_or(part.text.len(), |encoded| encoded.len() / 4 * 3);
+                if subset.len() < enough {
+                    return Ok(Outcome::Subset(subset));
+                }
+                Ok(lossless.map_or(Outcome::Unchanged, Outcome::Lossless))
+            }
         }
-        if cx.lossless_only() {
-            return Ok(Outcome::Unchanged);
-        }
-        let subset = around.subset(&document, part.text, room, cx);
-        Ok(if subset.len() < part.text.len() { Outcome::Subset(subset) } else { Outcome::Unchanged })
     }
 
     fn decode(&self, encoded: &str) -> Option<String> {
