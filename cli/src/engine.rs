@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use headroom_core::ccr::open_store;
 use headroom_core::conversation::{Block, Body as _, Conversation, JsonBody};
-use headroom_core::extension::Extension;
 use headroom_core::options::CompressOptions;
 use headroom_core::pipeline::{BlockReport, PipelineExtensionManager};
 use headroom_core::{Call, CompressResult, Engine};
@@ -56,7 +55,7 @@ pub(crate) fn compress(
     input: Input,
     model: Option<String>,
     options: CompressOptions,
-    extensions: Vec<Arc<dyn Extension>>,
+    extensions: Arc<PipelineExtensionManager>,
 ) -> Result<Compressed, Failure> {
     let (bytes, is_text) = match input {
         Input::Conversation(bytes) => (bytes, false),
@@ -75,7 +74,7 @@ pub(crate) fn compress(
     let before = body.conversation().map_err(|error| Failure::from(error).hint(expected))?;
     let mut call = Call::new(body, model);
     call.options = options;
-    call.extensions = Arc::new(PipelineExtensionManager::new(extensions)?);
+    call.extensions = extensions;
     let result = engine.compress_blocking(call)?;
     if let Some(error) = &result.report.error {
         return Err(Failure::new(error.clone()));

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
-use headroom_core::extension::Extension;
+use headroom_core::pipeline::PipelineExtensionManager;
 
 use arguments::Arguments;
 use failure::Failure;
@@ -28,12 +28,12 @@ use screen::Screen;
 /// Runs the command with the given arguments (the program's name first) and extensions.
 ///
 /// The exit code is 0 when it did what was asked, 1 when it could not, 2 when the arguments are wrong.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, extensions: Vec<Arc<dyn Extension>>) -> ExitCode {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, extensions: Arc<PipelineExtensionManager>) -> ExitCode {
     ExitCode::from(run_for_status(arguments, extensions))
 }
 
 /// As [`run`], with the exit code as a number for hosts that have their own way to exit.
-pub fn run_for_status(arguments: impl IntoIterator<Item = OsString>, extensions: Vec<Arc<dyn Extension>>) -> u8 {
+pub fn run_for_status(arguments: impl IntoIterator<Item = OsString>, extensions: Arc<PipelineExtensionManager>) -> u8 {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let program = commands::program(words.first());
     let arguments = match Arguments::try_parse_from(words) {

@@ -1,7 +1,8 @@
 //! The `headroom` command.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
-    headroom_cli::run(std::env::args_os(), Vec::new())
+    headroom_cli::run(std::env::args_os(), Arc::default())
 }

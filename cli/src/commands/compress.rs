@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::{fs, mem};
 
-use headroom_core::extension::Extension;
 use headroom_core::options::CompressOptions;
+use headroom_core::pipeline::PipelineExtensionManager;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Compress, Detail};
@@ -18,7 +18,7 @@ use crate::{difference, input};
 pub(crate) fn run(
     mut asked: Compress,
     store: &str,
-    extensions: Vec<Arc<dyn Extension>>,
+    extensions: Arc<PipelineExtensionManager>,
     screen: &mut Screen,
 ) -> Result<u8, Failure> {
     let what = if asked.text { "a text" } else { "a conversation in JSON" };

@@ -1,6 +1,7 @@
 //! `headroom demo`: the main job on a recorded conversation, and what became of it.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Instant;
 
 use headroom_core::ccr::{Hash, retrieve};
@@ -49,7 +50,7 @@ pub(crate) fn run(program: &str, store: &str, screen: &mut Screen) -> Result<u8,
         Input::Conversation(body.into_bytes()),
         None,
         CompressOptions::default(),
-        Vec::new(),
+        Arc::default(),
     )?;
     let duration_ms = start.elapsed().as_millis();
     let result = &compressed.result;

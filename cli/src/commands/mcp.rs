@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use headroom_core::Engine;
 use headroom_core::ccr::{RETRIEVE_TOOL, retrieve, retrieve_tool};
-use headroom_core::extension::Extension;
 use headroom_core::options::{CompressOptions, Mode};
+use headroom_core::pipeline::PipelineExtensionManager;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject, ListToolsResult,
@@ -26,7 +26,7 @@ const COMPRESS_TOOL: &str = "headroom_compress";
 const STATS_TOOL: &str = "headroom_stats";
 
 /// Serves until the client closes its end. Nothing but the protocol goes to standard output.
-pub(crate) fn run(store: &str, extensions: Vec<Arc<dyn Extension>>) -> Result<u8, Failure> {
+pub(crate) fn run(store: &str, extensions: Arc<PipelineExtensionManager>) -> Result<u8, Failure> {
     let tools = Arc::new(Tools { engine: engine::engine(store), extensions });
     let failed = |words: &str, error: &dyn std::fmt::Display| Failure::new(format!("{words}: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -46,7 +46,7 @@ pub(crate) fn run(store: &str, extensions: Vec<Arc<dyn Extension>>) -> Result<u8
 /// What the tools work with.
 struct Tools {
     engine: Engine,
-    extensions: Vec<Arc<dyn Extension>>,
+    extensions: Arc<PipelineExtensionManager>,
 }
 
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use headroom_core::extension::Extension;
+use headroom_core::pipeline::PipelineExtensionManager;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -25,7 +25,7 @@ use crate::store::named;
 pub(crate) fn run(
     arguments: Arguments,
     program: &str,
-    extensions: Vec<Arc<dyn Extension>>,
+    extensions: Arc<PipelineExtensionManager>,
     screen: &mut Screen,
 ) -> Result<u8, Failure> {
     let store = arguments.store;
