@@ -161,7 +161,7 @@ impl Extension for Idle {
 fn stages(bench: &Bench) {
     let idle = |stages| Arc::new(Idle(stages)) as Arc<dyn Extension>;
     let elsewhere = StageSet::NONE.with(PipelineStage::PostSend);
-    let here = StageSet::NONE.with(PipelineStage::Setup);
+    let here = StageSet::NONE.with(PipelineStage::PreSend);
     let cases = [
         ("a stage without extensions", Vec::new()),
         ("ten extensions of another stage", (0..10).map(|_| idle(elsewhere)).collect()),
@@ -179,8 +179,7 @@ fn stages(bench: &Bench) {
             |_| (),
             |()| {
                 for _ in 0..rounds {
-                    let _ =
-                        black_box(futures_lite::future::block_on(black_box(&mut run).announce(PipelineStage::Setup)));
+                    let _ = black_box(futures_lite::future::block_on(black_box(&mut run).pre_send()));
                 }
             },
         );
