@@ -27,7 +27,7 @@ pub(super) enum Shown<'d> {
     Constant,
     /// In the header, and in the rows that differ; empty for "not there".
     Mostly(&'d str),
-    /// As the column of that place, apart from quotes.
+    /// As the column of that place.
     Same(usize),
     /// Nowhere: addresses and hashes that nobody asked for, or what there is no room for.
     Dropped,
@@ -108,16 +108,15 @@ impl<'d> Columns<'d> {
 
     /// Notes which columns have had the same contents in every row.
     fn compare(&mut self, cells: &[Option<Cursor<'d>>], is_first: bool) {
-        let text =
-            |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
+        let raw = |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| value.raw());
         for index in 1..self.list.len() {
             let Some(column) = self.list.get(index).filter(|column| column.shown == Shown::Cells) else { continue };
             let same = if is_first {
                 // Short contents are the same by accident.
-                let is_telling = text(index).is_some_and(|text| text.len() > 3);
-                (0..index).find(|other| is_telling && text(*other) == text(index) && self.list[*other].same.is_none())
+                let is_telling = raw(index).is_some_and(|raw| content(raw).unwrap_or(raw).len() > 3);
+                (0..index).find(|other| is_telling && raw(*other) == raw(index) && self.list[*other].same.is_none())
             } else {
-                column.same.filter(|other| text(*other) == text(index))
+                column.same.filter(|other| raw(*other) == raw(index))
             };
             self.list[index].same = same.filter(|other| self.list[*other].shown == Shown::Cells);
         }
@@ -200,7 +199,7 @@ impl<'d> Columns<'d> {
             }
             separator = "\t";
         }
-        let mut before = "\tunless a row says otherwise: ";
+        let mut before = "\tunless a row says otherwise (@name=value): ";
         for column in &self.list {
             if let Shown::Mostly(value) = column.shown {
                 let value = if value.is_empty() { " missing".into() } else { format!("={}", short(value, 80)) };
@@ -211,12 +210,20 @@ impl<'d> Columns<'d> {
     }
 
     /// Writes what is computed of all rows, and which columns no row shows.
-    pub(super) fn write_summary(&self, is_sample: bool, out: &mut String) {
-        let mut before = format!("computed over all {}: ", self.shaped);
+    pub(super) fn write_summary(&self, table: &Table<'d>, is_sample: bool, out: &mut String) {
+        let rows = table.rows().count();
+        let mut before = if self.shaped == rows {
+            format!("computed over all {rows}: ")
+        } else {
+            format!("computed over {} of {rows} rows: ", self.shaped)
+        };
         for column in self.list.iter().filter(|_| is_sample && self.shaped >= MIN_ROWS) {
             let is_shown = matches!(column.shown, Shown::Cells | Shown::Mostly(_));
             if is_shown && column.nested * 2 <= column.stats.count && column.stats.count > 0 {
                 let _ = write!(out, "{before}{}", column.name);
+                if column.stats.count < self.shaped {
+                    let _ = write!(out, " in {} rows,", column.stats.count);
+                }
                 column.stats.describe(out);
                 before = "; ".into();
             }

@@ -143,7 +143,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
             out.push_str(&self.cx.marker(self.original, chosen.len(), total, unit));
             out.push('\n');
             self.is_marked = true;
-            columns.write_summary(is_sample, out);
+            columns.write_summary(table, is_sample, out);
         }
         out.push(if is_map { '}' } else { ']' });
     }
@@ -221,7 +221,8 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
                 Shown::Dropped => self.survey().weight(value.span()) == Some(Weight::Must),
             };
             if is_exception {
-                out.push('\t');
+                // No cell without quotes starts with the sign.
+                out.push_str("\t@");
                 out.push_str(&column.name);
                 out.push('=');
                 self.clip.write(column.form(table), *value, must_room.unwrap_or(SAMPLE_CELL), out);

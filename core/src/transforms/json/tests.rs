@@ -307,3 +307,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_exception_reads_as_no_cell() {
+    let rows: Vec<_> = (0..600)
+        .map(|id| match id {
+            300 => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"retries\":0,\"note\":\"retries=7\"}}"),
+            301 => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"retries\":7}}"),
+            _ => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"retries\":0,\"note\":\"n{id}\"}}"),
+        })
+        .collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "which has retries 7?");
+    assert!(subset.contains("300\tstep 300\tretries=7\n"), "{subset}");
+    assert!(subset.contains("301\tstep 301\t@retries=7\n"), "{subset}");
+    assert!(subset.contains("\tunless a row says otherwise (@name=value): retries=0\n"), "{subset}");
+}
+
+#[test]
+fn columns_are_the_same_only_with_the_same_types() {
+    let rows: Vec<_> = (0..600)
+        .map(|id| format!("{{\"a\":{0},\"b\":\"{0}\",\"c\":{0},\"d\":\"some words {1}\"}}", 10_000 + id, id * 7))
+        .collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "");
+    assert!(subset.contains("\tc=(a)") && !subset.contains("b=(a)"), "{subset}");
+}
+
+#[test]
+fn the_summary_tells_how_many_rows_it_counts() {
+    let rows: Vec<_> = (0..600)
+        .map(|id| match id % 50 {
+            7 => "[0]".to_owned(),
+            _ if matches!(id, 211 | 413) => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"sev\":\"s{id}\"}}"),
+            _ => format!("{{\"id\":{id},\"desc\":\"step {id}\"}}"),
+        })
+        .collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "");
+    assert!(subset.contains("computed over 588 of 600 rows: id 0..599 588 distinct"), "{subset}");
+    assert!(subset.contains("; sev in 2 rows, 2 distinct\n"), "{subset}");
+    assert!(subset.contains("@sev=\"s211\"") && subset.contains("@sev=\"s413\""), "{subset}");
+}
