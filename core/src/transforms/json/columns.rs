@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use crate::json::{Cursor, Kind};
 
+use super::clip::Clip;
 use super::encode::{self, Traits, content};
-use super::stats::{Stats, short};
+use super::stats::Stats;
 use super::survey::Survey;
 use super::table::{Form, Table};
 
@@ -15,18 +16,21 @@ const MOSTLY: usize = 9;
 /// Tables of fewer rows state no usual values, and nothing is computed of them.
 const MIN_ROWS: usize = 10;
 
+/// Bytes of a value that all or nearly all rows have.
+const CONSTANT: usize = 160;
+
 /// Columns that are shorter on average than this are never left out for want of room. In bytes.
 const SHORT: usize = 32;
 
 /// Where a column is shown.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Shown<'d> {
     /// In the rows.
     Cells,
-    /// In the header: all rows have the value.
-    Constant,
-    /// In the header, and in the rows that differ; empty for "not there".
-    Mostly(&'d str),
+    /// In the header: all rows have the value, of which this is the first.
+    Constant(Cursor<'d>),
+    /// In the header, and in the rows that differ; the first such value, `None` for "not there".
+    Mostly(Option<Cursor<'d>>),
     /// As the column of that place.
     Same(usize),
     /// Nowhere: addresses and hashes that nobody asked for, or what there is no room for.
@@ -52,6 +56,14 @@ impl<'d> SampleColumn<'d> {
         table.columns.get(self.index).map_or(&Form::Plain, |column| &column.form)
     }
 
+    pub(super) fn is_in_cells(&self) -> bool {
+        matches!(self.shown, Shown::Cells)
+    }
+
+    fn is_dropped(&self) -> bool {
+        matches!(self.shown, Shown::Dropped)
+    }
+
     fn observe(&mut self, value: Cursor<'d>) {
         self.nested += usize::from(matches!(value.kind(), Kind::Array | Kind::Object));
         self.stats.observe(value.raw(), 0);
@@ -72,12 +84,12 @@ impl<'d> Columns<'d> {
         let (traits, shaped) = encode::traits(table);
         let names = header_names(table).into_iter().zip(&traits).enumerate();
         let list = names.map(|(index, (name, traits))| {
-            let path = survey.path_at(traits.first_at).filter(|_| traits.present > 0);
+            let path = traits.first.and_then(|first| survey.path_at(first.span().start));
             // The path may have values of other tables too, or be one of several below a nested value.
             let stats = path.map(|path| &path.stats).filter(|stats| stats.count == traits.present);
             SampleColumn {
                 name,
-                shown: if traits.constant(shaped).is_some() { Shown::Constant } else { Shown::Cells },
+                shown: traits.first.filter(|_| traits.constant(shaped).is_some()).map_or(Shown::Cells, Shown::Constant),
                 is_text: traits.is_text(),
                 is_asked: path.is_some_and(|path| path.is_asked),
                 nested: 0,
@@ -102,7 +114,7 @@ impl<'d> Columns<'d> {
             columns.compare(&cells, is_first);
             is_first = false;
         }
-        columns.decide();
+        columns.decide(table);
         columns
     }
 
@@ -110,7 +122,7 @@ impl<'d> Columns<'d> {
     fn compare(&mut self, cells: &[Option<Cursor<'d>>], is_first: bool) {
         let raw = |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| value.raw());
         for index in 1..self.list.len() {
-            let Some(column) = self.list.get(index).filter(|column| column.shown == Shown::Cells) else { continue };
+            let Some(column) = self.list.get(index).filter(|column| column.is_in_cells()) else { continue };
             let same = if is_first {
                 // Short contents are the same by accident.
                 let is_telling = raw(index).is_some_and(|raw| content(raw).unwrap_or(raw).len() > 3);
@@ -118,14 +130,15 @@ impl<'d> Columns<'d> {
             } else {
                 column.same.filter(|other| raw(*other) == raw(index))
             };
-            self.list[index].same = same.filter(|other| self.list[*other].shown == Shown::Cells);
+            self.list[index].same = same.filter(|other| self.list[*other].is_in_cells());
         }
     }
 
-    fn decide(&mut self) {
+    fn decide(&mut self, table: &Table<'d>) {
         let rows = self.shaped;
+        let mut usual = Vec::new();
         for column in &mut self.list {
-            if column.shown != Shown::Cells {
+            if !column.is_in_cells() {
                 continue;
             }
             let stats = &column.stats;
@@ -135,14 +148,31 @@ impl<'d> Columns<'d> {
             } else if stats.is_opaque() && !column.is_asked {
                 column.shown = Shown::Dropped;
             } else if rows >= MIN_ROWS && missing * 10 >= rows * MOSTLY {
-                column.shown = Shown::Mostly("");
+                column.shown = Shown::Mostly(None);
             } else if rows >= MIN_ROWS
                 && missing == 0
                 && let Some((raw, seen)) = stats.most_frequent().first()
                 && seen.count as usize * 10 >= rows * MOSTLY
             {
-                column.shown = Shown::Mostly(raw);
+                usual.push((column.index, *raw));
             }
+        }
+        // Nine of ten rows have it, so that it comes soon.
+        let mut cells = Vec::new();
+        let mut rows = table.rows();
+        while !usual.is_empty()
+            && let Some(row) = rows.next()
+        {
+            if !table.cells(row.value, &mut cells) {
+                continue;
+            }
+            usual.retain(|(index, raw)| {
+                let first = cells.get(*index).copied().flatten().filter(|value| value.raw() == *raw);
+                if let (Some(_), Some(column)) = (first, self.list.get_mut(*index)) {
+                    column.shown = Shown::Mostly(first);
+                }
+                first.is_none()
+            });
         }
     }
 
@@ -152,7 +182,7 @@ impl<'d> Columns<'d> {
     pub(super) fn fit(&mut self, room: usize) {
         let rows = self.shaped.max(1);
         loop {
-            let shown = || self.list.iter().filter(|column| column.shown == Shown::Cells);
+            let shown = || self.list.iter().filter(|column| column.is_in_cells());
             let total: usize = shown().map(|column| column.stats.bytes / rows + 1).sum();
             let candidates = shown().filter(|column| !column.is_asked && column.stats.bytes > SHORT * rows);
             let next = candidates.max_by_key(|column| {
@@ -163,7 +193,7 @@ impl<'d> Columns<'d> {
             let texts = self
                 .list
                 .iter()
-                .filter(|column| column.shown == Shown::Cells && column.stats.strings * 2 > column.stats.count);
+                .filter(|column| column.is_in_cells() && column.stats.strings * 2 > column.stats.count);
             let is_last = texts.count() < 2;
             let next = next.filter(|column| total > room && !(is_last && column.stats.strings > 0));
             let Some(index) = next.map(|column| column.index) else { return };
@@ -173,38 +203,45 @@ impl<'d> Columns<'d> {
         }
     }
 
-    /// Whether something of a column is in no row.
-    pub(super) fn leaves_out(&self) -> bool {
-        self.list.iter().any(|column| column.shown == Shown::Dropped)
-    }
-
-    pub(super) fn write_header(&self, table: &Table<'d>, out: &mut String) {
+    /// Writes the columns of the cells, then those that need none.
+    pub(super) fn write_header(&self, table: &Table<'d>, clip: &mut Clip<'_, 'd>, out: &mut String) {
         let mut separator = "";
         for ((column, of_table), traits) in self.list.iter().zip(&table.columns).zip(&self.traits) {
-            match &column.shown {
-                Shown::Constant => {
-                    let value = short(traits.constant(self.shaped).unwrap_or(""), 160);
-                    let _ = write!(out, "{separator}{}={value}", column.name);
-                }
-                Shown::Cells => {
-                    out.push_str(separator);
-                    out.push_str(&column.name);
-                    encode::write_kind(of_table, traits, out);
-                }
-                Shown::Same(other) => {
-                    let name = self.list.get(*other).map_or("", |column| &column.name);
-                    let _ = write!(out, "{separator}{}=({name})", column.name);
-                }
-                Shown::Mostly(_) | Shown::Dropped => continue,
+            if column.is_in_cells() {
+                out.push_str(separator);
+                out.push_str(&column.name);
+                encode::write_kind(of_table, traits, out);
+                separator = "\t";
             }
-            separator = "\t";
         }
-        let mut before = "\tunless a row says otherwise (@name=value): ";
+        for column in &self.list {
+            if let Shown::Same(other) = column.shown {
+                let name = self.list.get(other).map_or("", |column| &column.name);
+                let _ = write!(out, "{separator}{}=({name})", column.name);
+                separator = "\t";
+            }
+        }
+        let mut before = format!("{separator}{}: ", encode::CONSTANTS);
+        for column in &self.list {
+            if let Shown::Constant(value) = column.shown {
+                let _ = write!(out, "{before}{}=", column.name);
+                clip.write(&Form::Plain, value, CONSTANT, out);
+                before = ", ".into();
+                separator = "\t";
+            }
+        }
+        let mut before = format!("{separator}unless a row says otherwise (@name=value): ");
         for column in &self.list {
             if let Shown::Mostly(value) = column.shown {
-                let value = if value.is_empty() { " missing".into() } else { format!("={}", short(value, 80)) };
-                let _ = write!(out, "{before}{}{value}", column.name);
-                before = ", ";
+                let _ = write!(out, "{before}{}", column.name);
+                match value {
+                    Some(value) => {
+                        out.push('=');
+                        clip.write(&Form::Plain, value, CONSTANT, out);
+                    }
+                    None => out.push_str(" missing"),
+                }
+                before = ", ".into();
             }
         }
     }
@@ -232,12 +269,12 @@ impl<'d> Columns<'d> {
             out.push('\n');
         }
         let mut before = "columns not shown: ";
-        for column in self.list.iter().filter(|column| column.shown == Shown::Dropped) {
+        for column in self.list.iter().filter(|column| column.is_dropped()) {
             let over = if column.stats.has_more { "over " } else { "" };
             let _ = write!(out, "{before}{} ({over}{} distinct)", column.name, column.stats.seen.len());
             before = ", ";
         }
-        if self.leaves_out() {
+        if before == ", " {
             out.push('\n');
         }
     }

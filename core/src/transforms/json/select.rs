@@ -107,7 +107,7 @@ impl Candidates {
 
     /// Adds the rows that have a member which nearly all others lack to those that are worth showing.
     fn exceptional(&mut self, table: &Table<'_>, columns: &Columns<'_>) {
-        let is_rare: Vec<bool> = columns.list.iter().map(|column| column.shown == Shown::Mostly("")).collect();
+        let is_rare: Vec<bool> = columns.list.iter().map(|column| matches!(column.shown, Shown::Mostly(None))).collect();
         if !is_rare.contains(&true) {
             return;
         }

@@ -1,5 +1,7 @@
 //! Writes a part of a document: the same tables with some of their rows, and what is computed of all of them.
 
+use std::fmt::Write as _;
+
 use crate::json::{Cursor, Kind};
 use crate::transform::Context;
 
@@ -39,8 +41,6 @@ pub(super) struct Writer<'w, 'a, 'd> {
     /// What markers point at.
     pub(super) original: &'a str,
     pub(super) clip: Clip<'w, 'd>,
-    /// Whether a marker was written.
-    pub(super) is_marked: bool,
 }
 
 impl<'w, 'd> Writer<'w, '_, 'd> {
@@ -122,10 +122,12 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         out.push(if is_map { '{' } else { '[' });
         let unit = if table.is_of_lists() { "lists" } else { "rows" };
         out.push_str(&format!("{total} {unit}: {}", if is_map { "key\t" } else { "" }));
-        columns.write_header(table, out);
+        self.clip.is_generous = true;
+        columns.write_header(table, &mut self.clip, out);
         out.push('\n');
         let fitting = room / self.row_bytes(table, &columns);
         let chosen = candidates.choose(table, &columns, fitting.max(3));
+        let left_out = self.clip.left_out;
         for (index, row) in table.rows().enumerate() {
             match chosen.binary_search_by_key(&index, |(index, _)| *index) {
                 Ok(place) => {
@@ -139,12 +141,14 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
             }
         }
         let is_sample = chosen.len() < total;
-        if is_sample || columns.leaves_out() {
+        if is_sample {
             out.push_str(&self.cx.marker(self.original, chosen.len(), total, unit));
             out.push('\n');
-            self.is_marked = true;
-            columns.write_summary(table, is_sample, out);
+        } else if self.clip.left_out > left_out {
+            // The marker at the end of the whole counts the values and has the hash.
+            let _ = writeln!(out, "[all {total} {unit} shown, values of them left out or cut]");
         }
+        columns.write_summary(table, is_sample, out);
         out.push(if is_map { '}' } else { ']' });
     }
 
@@ -179,7 +183,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         if table.cells(row.value, &mut cells) {
             let mut is_first = true;
             for (column, cell) in columns.list.iter().zip(&cells) {
-                if column.shown != Shown::Cells {
+                if !column.is_in_cells() {
                     continue;
                 }
                 if !std::mem::take(&mut is_first) {
@@ -216,10 +220,13 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         for (column, cell) in columns.list.iter().zip(cells) {
             let Some(value) = cell else { continue };
             let is_exception = match &column.shown {
-                Shown::Cells | Shown::Constant | Shown::Same(_) => false,
-                Shown::Mostly(usual) => value.raw() != *usual,
+                Shown::Cells | Shown::Constant(_) | Shown::Same(_) => false,
+                Shown::Mostly(usual) => usual.is_none_or(|usual| usual.raw() != value.raw()),
                 Shown::Dropped => self.survey().weight(value.span()) == Some(Weight::Must),
             };
+            if matches!(column.shown, Shown::Dropped) && !is_exception {
+                self.clip.left_out += self.survey().count(value.span());
+            }
             if is_exception {
                 // No cell without quotes starts with the sign.
                 out.push_str("\t@");
