@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::json::{Cursor, Kind};
 
+use super::cell;
 use super::clip::Clip;
 use super::encode::{self, Traits, content};
 use super::stats::Stats;
@@ -190,10 +191,8 @@ impl<'d> Columns<'d> {
                 let bytes = column.stats.bytes;
                 (is_nested, if is_nested { bytes } else { usize::MAX - bytes }, column.index)
             });
-            let texts = self
-                .list
-                .iter()
-                .filter(|column| column.is_in_cells() && column.stats.strings * 2 > column.stats.count);
+            let texts =
+                self.list.iter().filter(|column| column.is_in_cells() && column.stats.strings * 2 > column.stats.count);
             let is_last = texts.count() < 2;
             let next = next.filter(|column| total > room && !(is_last && column.stats.strings > 0));
             let Some(index) = next.map(|column| column.index) else { return };
@@ -248,7 +247,7 @@ impl<'d> Columns<'d> {
 
     /// Writes what is computed of all rows, and which columns no row shows.
     pub(super) fn write_summary(&self, table: &Table<'d>, is_sample: bool, out: &mut String) {
-        let rows = table.rows().count();
+        let rows = table.len();
         let mut before = if self.shaped == rows {
             format!("computed over all {rows}: ")
         } else {
@@ -280,22 +279,17 @@ impl<'d> Columns<'d> {
     }
 }
 
-/// The dotted names of the columns; of lists the strings of a first row that names them, or their places.
+/// The dotted names of the columns; of lists what their places are called, or where they are.
 fn header_names(table: &Table<'_>) -> Vec<String> {
-    if table.is_of_lists() {
-        let first = table.source.items().next();
-        let names: Vec<_> = first.into_iter().flat_map(|row| row.items()).collect();
-        let are_names = names.iter().all(|name| name.kind() == Kind::String && name.raw().len() <= 40);
-        let name = |at: usize| names.get(at).filter(|_| are_names).and_then(|name| content(name.raw()));
-        return (0..table.columns.len()).map(|at| name(at).map_or_else(|| format!("[{at}]"), str::to_owned)).collect();
-    }
-    let name = |path: &[&str]| {
+    let mut names = Vec::with_capacity(table.columns.len());
+    for (place, column) in table.columns.iter().enumerate() {
         let mut name = String::new();
-        for (index, key) in path.iter().enumerate() {
-            name.push_str(if index > 0 { "." } else { "" });
-            super::cell::write_key(key, &mut name);
+        match table.names.list.get(place) {
+            _ if !table.is_of_lists() => encode::write_path(&column.path, &mut name),
+            Some(raw) => cell::write_key(raw, &mut name),
+            None => name = format!("[{place}]"),
         }
-        name
-    };
-    table.columns.iter().map(|column| name(&column.path)).collect()
+        names.push(name);
+    }
+    names
 }

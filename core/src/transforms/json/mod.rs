@@ -11,6 +11,7 @@ mod failure;
 mod frame;
 mod marks;
 mod minify;
+mod names;
 mod select;
 mod spelling;
 mod stats;
@@ -46,8 +47,7 @@ const MAX_LOSSLESS_RATIO: usize = 24;
 const HEADER: &str = "#json";
 
 /// Behind the header of a sample: what its signs mean.
-const PART: &str =
-    " part; cells are separated by tabs; empty = missing, \"\" = empty text, (name) = same as that column, … = left out";
+const PART: &str = " part; cells are separated by tabs; empty = missing, \"\" = empty text, (name) = same as that column, … = left out";
 
 /// Behind the header of a lossless form with tables: what its signs mean.
 const LEGEND: &str = "; cells are separated by tabs; empty = missing, \"\" = empty text";
@@ -218,7 +218,7 @@ impl<'a> Around<'a> {
         let mut out = self.start(PART);
         let clip = Clip { survey: &survey, left_out: 0, is_generous: true };
         let mut writer = Writer { cx, original, clip };
-        writer.write(document.root(), room, &mut out);
+        writer.write(document.root(), None, room, &mut out);
         let total = survey.count(document.root().span());
         let shown = total.saturating_sub(writer.clip.left_out);
         out.push('\n');

@@ -28,7 +28,7 @@ impl Candidates {
     /// Chooses the first and the last rows, and what must be shown: rows with something that must be, and the rows that
     /// answer the question best.
     pub(super) fn of(table: &Table<'_>, survey: &Survey<'_>) -> Self {
-        let total = table.source.len();
+        let total = table.len();
         let mut candidates = Self { chosen: vec![None; total], count: 0, extremes: Vec::new(), wanted: Vec::new() };
         let mut scored = Vec::new();
         let mut kinds = HashSet::new();
@@ -107,7 +107,8 @@ impl Candidates {
 
     /// Adds the rows that have a member which nearly all others lack to those that are worth showing.
     fn exceptional(&mut self, table: &Table<'_>, columns: &Columns<'_>) {
-        let is_rare: Vec<bool> = columns.list.iter().map(|column| matches!(column.shown, Shown::Mostly(None))).collect();
+        let is_rare: Vec<bool> =
+            columns.list.iter().map(|column| matches!(column.shown, Shown::Mostly(None))).collect();
         if !is_rare.contains(&true) {
             return;
         }

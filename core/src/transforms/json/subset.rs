@@ -48,8 +48,8 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         self.clip.survey
     }
 
-    /// Writes a value in about `room` bytes, and what must be shown on top.
-    pub(super) fn write(&mut self, value: Cursor<'d>, room: usize, out: &mut String) {
+    /// Writes a value in about `room` bytes, and what must be shown on top; `parent` is the object or list around it.
+    pub(super) fn write(&mut self, value: Cursor<'d>, parent: Option<Cursor<'d>>, room: usize, out: &mut String) {
         let raw = value.raw();
         let start = out.len();
         // Whole when it fits; tables seldom save more than three quarters.
@@ -63,7 +63,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         if !is_container || room < MIN_TABLE_ROOM {
             return self.clip.write(&Form::Plain, value, room, out);
         }
-        let table = Table::of(value).or_else(|| Table::of_lists(value));
+        let table = Table::of(value).or_else(|| Table::of_lists(value)).map(|table| table.named(parent));
         let table = table.filter(|table| {
             value.len() >= MIN_WIDE_ROWS || value.len() > 3 && table.columns.len() <= MAX_SHORT_COLUMNS
         });
@@ -106,7 +106,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
                 out.push_str(key.raw());
                 out.push(':');
             }
-            self.write(row.value, share.max(40), out);
+            self.write(row.value, Some(value), share.max(40), out);
         }
         clip::gap(&mut skipped, &mut is_first, out);
         out.push(if is_object { '}' } else { ']' });
@@ -114,7 +114,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
 
     fn table(&mut self, table: &Table<'d>, room: usize, out: &mut String) {
         let is_map = table.source.kind() == Kind::Object;
-        let total = table.source.len();
+        let total = table.len();
         let candidates = Candidates::of(table, self.survey());
         let mut columns = Columns::of(table, self.survey());
         columns.fit(room / candidates.count().max(total.min(ENOUGH_ROWS)));
@@ -156,7 +156,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
     fn row_bytes(&mut self, table: &Table<'d>, columns: &Columns<'d>) -> usize {
         let left_out = self.clip.left_out;
         let mut scratch = String::new();
-        let step = table.source.len().div_ceil(24).max(1);
+        let step = table.len().div_ceil(24).max(1);
         let mut rows = 0;
         for row in table.rows().step_by(step) {
             self.row(table, columns, &row, None, &mut scratch);

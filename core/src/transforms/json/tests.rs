@@ -371,7 +371,10 @@ fn a_sample_ends_with_the_count_of_its_values() {
     let rows: Vec<_> =
         (0..8).map(|id| format!("{{\"id\":{id},\"text\":\"{}\"}}", format!("words {id} ").repeat(300))).collect();
     let subset = subset_of(&format!("[{}]", rows.join(",")), "");
-    assert!(subset.contains("\n[all 8 rows shown, values of them left out or cut]\n]\n[8/16 values shown; "), "{subset}");
+    assert!(
+        subset.contains("\n[all 8 rows shown, values of them left out or cut]\n]\n[8/16 values shown; "),
+        "{subset}"
+    );
     let subset = subset_of(&orders(2000), "");
     assert!(subset.contains("/2000 rows shown; "), "{subset}");
     let last = subset.lines().last().expect("a line");
@@ -381,9 +384,33 @@ fn a_sample_ends_with_the_count_of_its_values() {
 #[test]
 fn a_long_value_that_all_rows_have_is_cut_like_any_other() {
     let licence = "Some terms apply to this. ".repeat(30);
-    let rows: Vec<_> = (0..2000).map(|id| format!("{{\"id\":{id},\"text\":\"{licence}end\",\"n\":{}}}", id % 7)).collect();
+    let rows: Vec<_> =
+        (0..2000).map(|id| format!("{{\"id\":{id},\"text\":\"{licence}end\",\"n\":{}}}", id % 7)).collect();
     let text = format!("[{}]", rows.join(","));
     let subset = subset_of(&text, "");
     let header = subset.lines().nth(1).expect("a header");
-    assert!(header.starts_with("[2000 rows: id\tn\tin every row: text=\"Some terms") && header.ends_with("…\""), "{header}");
+    assert!(
+        header.starts_with("[2000 rows: id\tn\tin every row: text=\"Some terms") && header.ends_with("…\""),
+        "{header}"
+    );
+}
+
+#[test]
+fn lists_are_named_by_what_stands_beside_them_and_never_by_data() {
+    let rows = |header: &str| {
+        let rows: Vec<_> = (0..600).map(|id| format!("[\"user {id}\",\"city {}\",\"active\"]", id % 9)).collect();
+        format!("{header}[{}]", rows.join(","))
+    };
+    let subset = subset_of(&format!("{{\"columns\":[\"name\",\"city\",\"state\"],\"rows\":{}}}", rows("")), "");
+    assert!(subset.contains("[600 lists: name\tcity\tin every row: state=\"active\"\nuser 0\t"), "{subset}");
+    let subset = subset_of(&rows(""), "");
+    assert!(subset.contains("[600 lists: [0]\t[1]\tin every row: [2]=\"active\"\nuser 0\t"), "{subset}");
+}
+
+#[test]
+fn a_header_among_lists_is_no_row() {
+    let rows: Vec<_> = (0..600).map(|id| format!("[{id},\"user {id}\"]")).collect();
+    let subset = subset_of(&format!("[[\"id\",\"name\"],{}]", rows.join(",")), "");
+    assert!(subset.contains("[600 lists: id\tname\n0\tuser 0\n"), "{subset}");
+    assert!(subset.contains("computed over all 600: id 0..599 600 distinct; name 600 distinct\n"), "{subset}");
 }
