@@ -4,7 +4,7 @@
 
 mod command;
 
-use command::{Place, conversation, rows, words};
+use command::{Place, conversation, words};
 use serde_json::Value;
 
 /// Compresses a conversation around `text` and gives the hashes in it.
