@@ -11,8 +11,8 @@
 //! A list of objects is `[` *rows* ` rows: `, the columns, one row a line, `]`; an object of like objects is the same
 //! in braces, with the key in the first cell. Cells and columns are separated by tabs.
 //!
-//! - `in every row: name=value, …`: every row has these values, and no cells for them. When they are not the last members
-//!   of a row, their places among all columns stand behind in brackets, counted from one: `(columns 2 5-7)`.
+//! - `in every row: name=value, …`: every row has these values, and no cells for them. When they are not the last
+//!   members of a row, their places among all columns come first, counted from one: `in every row (columns 2 5-7): …`.
 //! - `name:str`: every cell is a string; elsewhere a cell that reads as a number, `true`, `false` or `null` is one.
 //! - `name:"prefix"+"suffix"`: every cell is what stands between them in a string.
 //! - `a.b`: the member `b` of the member `a`. `a{x,y}`: an object, written `(x,y)`; `a[]{x,y}`: a list of them.

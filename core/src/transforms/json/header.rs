@@ -146,9 +146,8 @@ mod tests {
 
     #[test]
     fn what_all_rows_have_goes_back_to_its_place() {
-        assert_eq!(paths("b\te:str\tin every row (columns 1 3-4): a=\"x, y\", c.x=[1,2], c.y=3"), {
-            Some(["a", "b", "c.x", "c.y", "e"].map(str::to_owned).to_vec())
-        });
+        let header = "b\te:str\tin every row (columns 1 3-4): a=\"x, y\", c.x=[1,2], c.y=3";
+        assert_eq!(paths(header).expect("a header"), ["a", "b", "c.x", "c.y", "e"]);
         assert_eq!(paths("a\tin every row: b=1").expect("a header"), ["a", "b"]);
         assert_eq!(paths("in every row: b=1").expect("a header"), ["b"]);
         assert_eq!(paths("in every row").expect("a header"), ["in every row"]);

@@ -122,7 +122,6 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         out.push(if is_map { '{' } else { '[' });
         let unit = if table.is_of_lists() { "lists" } else { "rows" };
         out.push_str(&format!("{total} {unit}: {}", if is_map { "key\t" } else { "" }));
-        self.clip.is_generous = true;
         columns.write_header(table, &mut self.clip, out);
         out.push('\n');
         let fitting = room / self.row_bytes(table, &columns);
