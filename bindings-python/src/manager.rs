@@ -46,7 +46,8 @@ impl PyManager {
                 Some(extension) => registered.push(Arc::new(extension)),
                 None => warn!(
                     target: TARGET,
-                    "extensions: expected objects with a callable on_pipeline_event, found a value of type {}; it is skipped",
+                    "extensions: expected objects with a callable on_pipeline_event, found a value of type {}; \
+                     it is skipped",
                     type_name(&object)
                 ),
             }

@@ -85,12 +85,18 @@ def test_subclasses_are_wrapped_as_the_classes_of_their_package(provider: Provid
     class Claude(anthropic.AsyncAnthropic):
         pass
 
+    class Configured(openai.OpenAI):
+        def __init__(self, url: str) -> None:
+            super().__init__(api_key="k", base_url=url, max_retries=0)
+
     answer = {"choices": [{"message": {"content": "cached"}}]}
     url = f"{provider.url}/v1"
     blocking = AsyncLooking(api_key="k", base_url=url, max_retries=0)
     completion = HeadroomClient(blocking, discover=False).chat.completions.create(model="gpt-4o", messages=HI)
     assert completion.choices[0].message.content == "service-3"
     cached = HeadroomClient(blocking, discover=False, extensions=Cache(answer))
+    assert cached.chat.completions.create(model="gpt-4o", messages=HI).choices[0].message.content == "cached"
+    cached = HeadroomClient(Configured(url), discover=False, extensions=Cache(answer))
     assert cached.chat.completions.create(model="gpt-4o", messages=HI).choices[0].message.content == "cached"
     assert len(provider.requests) == 1
 

@@ -34,7 +34,7 @@ def test_the_package_exports_what_it_promises() -> None:
         assert getattr(headroom, name) is not None
     assert resources.files("headroom").joinpath("py.typed").is_file()
     with pytest.raises(AttributeError, match="module 'headroom' has no attribute 'nothing'"):
-        headroom.nothing
+        headroom.nothing  # type: ignore[attr-defined]
 
 
 def test_the_stub_names_what_the_module_has() -> None:
@@ -91,6 +91,15 @@ manager = PipelineExtensionManager(extensions=extensions)
 event: PipelineEvent = manager.emit(PipelineStage.SETUP, operation="x")
 result: CompressResult = compress([], config=CompressConfig(mode="lossless"), extensions=extensions)
 saved: int = result.tokens_saved
+
+import headroom
+headroom.nothing  # type: ignore[attr-defined]
+
+def ask(client: headroom.HeadroomClient) -> None:
+    created: str = client.chat.completions.create(model="m", messages=[]).id
+    client.responses.create(model="m", input=[]).output_text.upper()
+    with client.messages.stream(model="m", messages=[], max_tokens=1) as stream:
+        print(stream.text_stream, created)
 """
     )
     strict = ("-m", "mypy", "--strict", "--no-incremental", "--cache-dir", os.devnull)

@@ -46,7 +46,10 @@ def answering_client(original: Any, api: Api, answer: Any, *, model: str, stream
     def respond(request: Any) -> Any:
         return http.Response(200, headers={"content-type": content_type}, content=body, request=request)
 
-    return original.copy(http_client=http_client(transport=http.MockTransport(respond)), max_retries=0)
+    # A copy is made by calling the class, and a subclass may be called otherwise.
+    client: Any = object.__new__(origin.base)
+    client.__dict__.update(original.__dict__)
+    return client.copy(http_client=http_client(transport=http.MockTransport(respond)), max_retries=0)
 
 
 def _http_package(http_client: type) -> Any:

@@ -10,6 +10,8 @@ class Origin(NamedTuple):
 
     package: str | None
     """``openai`` or ``anthropic``; nothing for a client that only looks like one of theirs."""
+    base: type
+    """The package's own class."""
     is_async: bool
     """Whether its methods are coroutines."""
 
@@ -19,5 +21,5 @@ def origin_of(client: Any) -> Origin:
     for base in type(client).__mro__:
         package = base.__module__.partition(".")[0]
         if package in ("openai", "anthropic"):
-            return Origin(package, base.__name__.startswith("Async"))
-    return Origin(None, type(client).__name__.startswith("Async"))
+            return Origin(package, base, base.__name__.startswith("Async"))
+    return Origin(None, type(client), type(client).__name__.startswith("Async"))
