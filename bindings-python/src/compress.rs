@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use headroom_core::conversation::{self, Shape, Value};
 use headroom_core::{Call, CompressResult, Engine, Result};
-use log::warn;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -90,22 +89,5 @@ async fn run(engine: Engine, call: Call, session_id: Option<Value>) -> Result<Co
     if let Some(session_id) = session_id {
         run.metadata_mut().set("session_id", session_id);
     }
-    let tools = run.body().tools();
-    run.receive(tools.clone(), None).await?;
-    run.compress().await?;
-    let left = run.tools().cloned();
-    let mut result = run.finish();
-    if let (Some(before), Some(left), None) = (tools, left, &result.response)
-        && !before.is_same(&left)
-    {
-        match result.body.with_tools(&left) {
-            Ok(body) => result.body = body,
-            Err(failed) => {
-                let text = format!("what an extension left cannot be used: {failed}");
-                warn!(target: "headroom", "{text}");
-                result.report.warnings.push(text);
-            }
-        }
-    }
-    Ok(result)
+    run.run_to_end().await
 }

@@ -9,8 +9,9 @@ use headroom_core::{Engine, Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::drive::enter_with;
+use crate::drive::{enter, enter_with};
 use crate::error;
+use crate::manager::PyManager;
 use crate::value::type_name;
 
 /// Names the default store: a path, a URL or `:memory:`.
@@ -55,6 +56,18 @@ pub(crate) fn check_store(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> P
         Some(_) => engine(py, given).map(|_| ()),
         None => Ok(()),
     }
+}
+
+/// Tells extensions that the store of a client opens, and which one it is.
+#[pyfunction]
+pub(crate) fn start(
+    py: Python<'_>,
+    manager: &Bound<'_, PyManager>,
+    operation: String,
+    store: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let (engine, manager) = (engine(py, store)?, Arc::clone(&manager.get().manager));
+    enter(py, async move { engine.start(&manager, &operation).await })
 }
 
 /// The store of an engine.

@@ -201,6 +201,9 @@ def check_options(given: dict[str, Any] | None = None) -> None:
 def check_store(given: Any = None) -> None:
     """Raises what a request with this store would raise."""
 
+def start(manager: PipelineExtensionManager, operation: str, store: Any) -> None:
+    """Tells extensions that the store of a client opens, and which one it is."""
+
 def error_classes() -> list[tuple[str, str]]:
     """Every code with the name of its class."""
 

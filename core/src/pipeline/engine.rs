@@ -85,32 +85,26 @@ impl Engine {
         Ok(Run::new(self.clone(), call))
     }
 
-    /// `setup`, `pre_start` and `post_start` for the extensions of a client: tells the options it is made with, opens the
-    /// store, and tells which one it is. A store that does not open is a warning; requests try again.
+    /// `pre_start`, opens the store, `post_start`: for hosts that make a client. Does nothing when no extension takes part,
+    /// so that a store nobody asks for stays closed. A store that does not open is a warning; requests try again.
     ///
     /// # Errors
     /// [`Extension`](crate::ErrorKind::Extension) when a `closed` extension refuses.
-    pub async fn start(
-        &self,
-        extensions: &PipelineExtensionManager,
-        operation: &str,
-        options: serde_json::Value,
-    ) -> Result<()> {
-        let event = |stage, name, value| {
+    pub async fn start(&self, extensions: &PipelineExtensionManager, operation: &str) -> Result<()> {
+        let [before, after] = [PipelineStage::PreStart, PipelineStage::PostStart];
+        if !extensions.subscribes(before) && !extensions.subscribes(after) {
+            return Ok(());
+        }
+        let event = |stage, stores: &[&str]| {
             let mut event = PipelineEvent::new(stage, operation);
-            event.metadata.set_json(name, value);
+            event.metadata.set_json("stores", stores);
             event
         };
-        extensions.emit(event(PipelineStage::Setup, "options", options)).await?;
-        extensions.emit(event(PipelineStage::PreStart, "stores", serde_json::json!([]))).await?;
-        let stores = match self.store() {
-            Ok(store) => serde_json::json!([store.kind()]),
-            Err(error) => {
-                log::warn!(target: "headroom", "the store is not open yet: {error}");
-                serde_json::json!([])
-            }
-        };
-        extensions.emit(event(PipelineStage::PostStart, "stores", stores)).await?;
+        extensions.emit(event(before, &[])).await?;
+        let store =
+            self.store().inspect_err(|error| log::warn!(target: "headroom", "the store is not open yet: {error}"));
+        let kinds = store.as_ref().map_or(Vec::new(), |store| vec![store.kind()]);
+        extensions.emit(event(after, &kinds)).await?;
         Ok(())
     }
 

@@ -85,6 +85,7 @@ class HeadroomClient:
             provider=self._provider,
             metadata={"options": options, "mode": self._settings.mode.value},
         )
+        _core.start(self._settings.manager, "sdk.request", store_url)
 
     def _wrap(self) -> None:
         original = self._original
