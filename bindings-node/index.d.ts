@@ -79,7 +79,7 @@ export declare class RequestRun {
    * # Errors
    * When no promise can be made; everything else is in the outcome.
    */
-  prepare(body: Buffer, headers: string, arguments: CallArguments, manager: Manager, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
+  prepare(request: RequestParts, arguments: CallArguments, manager: Manager, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
   /**
    * `post_send`; without a status code the attempt failed.
    *
@@ -93,7 +93,7 @@ export declare class RequestRun {
    * # Errors
    * As [`RequestRun::prepare`].
    */
-  responseReceived(response: Buffer, statusCode: number | undefined | null, stream: boolean, usage: string, durationMs: number, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
+  responseReceived(response: ResponseParts, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
   /**
    * What the request came to; ends it.
    *
@@ -124,7 +124,7 @@ export interface CallArguments {
   /** Metadata of the request as a JSON object. */
   metadata: string
   /** Where originals go. */
-  store?: string | null
+  store: string | null
   /** Hooks in order. */
   hooks: Array<HookMethods>
   /** Whether the dispatcher wants progress events. */
@@ -161,7 +161,7 @@ export interface Failure {
   /** What it was about, as a JSON object. */
   details: string
   /** What user code threw, when that is the cause. */
-  cause?: unknown
+  cause: unknown | null
 }
 
 /** The hooks that one object really has. */
@@ -189,11 +189,33 @@ export interface Logged {
 /** What a call came to: either a value or a failure. */
 export interface Outcome {
   /** JSON. */
-  value?: Buffer
+  value: Buffer | null
   /** What failed. */
-  failure?: Failure
+  failure: Failure | null
   /** What was logged meanwhile. */
   logged: Array<Logged>
+}
+
+/** A request as it is before the first stage. */
+export interface RequestParts {
+  /** The body as JSON. */
+  body: Buffer
+  /** Headers as a JSON object. */
+  headers: string
+}
+
+/** A response that is complete. */
+export interface ResponseParts {
+  /** The response as JSON. */
+  body: Buffer
+  /** The HTTP status; `null` when an extension answered. */
+  statusCode: number | null
+  /** Whether the client got it as a stream. */
+  stream: boolean
+  /** The provider's own account of tokens, as JSON. */
+  usage: string
+  /** Milliseconds from sending the request to the last byte. */
+  durationMs: number
 }
 
 /**

@@ -4,26 +4,25 @@
 //! `sdk-typescript` makes objects, errors and log lines of it.
 
 #![expect(clippy::needless_pass_by_value, reason = "JavaScript gives owned values")]
-#![expect(unreachable_pub, reason = "what JavaScript sees must be public, and no crate uses this one")]
 
-mod abort;
+pub mod abort;
 mod body;
-mod call;
-mod compress;
+pub mod call;
+pub mod compress;
 mod declarations;
 mod engines;
 mod enter;
-mod error;
-mod event;
+pub mod error;
+pub mod event;
 mod extension;
 mod hooks;
-mod js_callback;
-mod logging;
-mod manager;
+pub mod js_callback;
+pub mod logging;
+pub mod manager;
 mod options;
-mod outcome;
+pub mod outcome;
 mod progress;
 mod result;
-mod retrieve;
-mod run;
+pub mod retrieve;
+pub mod run;
 mod timer;

@@ -23,9 +23,34 @@ use crate::manager::Manager;
 use crate::outcome::Outcome;
 use crate::result;
 
+/// A request as it is before the first stage.
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct RequestParts {
+    /// The body as JSON.
+    pub body: Buffer,
+    /// Headers as a JSON object.
+    pub headers: String,
+}
+
+/// A response that is complete.
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct ResponseParts {
+    /// The response as JSON.
+    pub body: Buffer,
+    /// The HTTP status; `null` when an extension answered.
+    pub status_code: Option<u16>,
+    /// Whether the client got it as a stream.
+    pub stream: bool,
+    /// The provider's own account of tokens, as JSON.
+    pub usage: String,
+    /// Milliseconds from sending the request to the last byte.
+    pub duration_ms: f64,
+}
+
 /// One request. `prepare` comes first, then `postSend` and `responseReceived`, then `finish`; an answer from `prepare`
 /// is the answer of an extension, and then only `responseReceived` and `finish` follow.
 #[napi]
+#[derive(Default)]
 pub struct RequestRun(Arc<Mutex<Option<Run>>>);
 
 #[napi]
@@ -34,7 +59,7 @@ impl RequestRun {
     #[napi(constructor)]
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::default())
+        Self::default()
     }
 
     /// Every stage before sending. Gives `{answered, response, body, headers}`: the answer of an extension, or what is to
@@ -46,8 +71,7 @@ impl RequestRun {
     pub fn prepare<'e>(
         &self,
         env: &'e Env,
-        body: Buffer,
-        headers: String,
+        request: RequestParts,
         arguments: CallArguments,
         manager: &Manager,
         #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
@@ -56,9 +80,9 @@ impl RequestRun {
         let (manager, place) = (manager.shared(), Arc::clone(&self.0));
         enter(env, dispatch, abort, async move {
             let engine = engines::engine(arguments.store.as_deref())?;
-            let body = JsBody::read(&body)?;
+            let body = JsBody::read(&request.body)?;
             let tools = body.tools();
-            let headers = Value::json(read(&headers)?);
+            let headers = Value::json(read(&request.headers)?);
             let (call, metadata) = arguments.call(body, "sdk.request", manager)?;
             let mut run = engine.begin(call)?;
             for (name, value) in metadata {
@@ -104,24 +128,20 @@ impl RequestRun {
     pub fn response_received<'e>(
         &self,
         env: &'e Env,
-        response: Buffer,
-        status_code: Option<u16>,
-        stream: bool,
-        usage: String,
-        duration_ms: f64,
+        response: ResponseParts,
         #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
         abort: &Abort,
     ) -> napi::Result<PromiseRaw<'e, Outcome>> {
         let place = Arc::clone(&self.0);
         enter(env, dispatch, abort, async move {
-            let given = Value::json(serde_json::from_slice(&response).map_err(|cause| {
+            let given = Value::json(serde_json::from_slice(&response.body).map_err(|cause| {
                 Error::new(ErrorKind::InvalidInput, "response: expected JSON, found something else").caused_by(cause)
             })?);
-            let duration = Duration::try_from_secs_f64(duration_ms / 1000.0).unwrap_or_default();
-            let usage = Some(Value::json(read(&usage)?));
-            let facts = ResponseFacts { status_code, stream, usage, duration };
-            let response = given.clone();
-            let left = on_run(&place, |run| Box::pin(run.response_received(response, facts))).await?;
+            let duration = Duration::try_from_secs_f64(response.duration_ms / 1000.0).unwrap_or_default();
+            let usage = Some(Value::json(read(&response.usage)?));
+            let facts = ResponseFacts { status_code: response.status_code, stream: response.stream, usage, duration };
+            let shown = given.clone();
+            let left = on_run(&place, |run| Box::pin(run.response_received(shown, facts))).await?;
             let text = if left.is_same(&given) { "null".to_owned() } else { left.to_json()?.to_string() };
             Ok(text.into_bytes())
         })

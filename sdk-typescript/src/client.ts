@@ -7,7 +7,7 @@ import { hookMethods, type HooksLike } from "./hooks";
 import { LiveData } from "./live-data";
 import { PipelineExtensionManager } from "./manager";
 import { call, callForJson, native } from "./native";
-import { DEFAULT_MODEL, engineOptions, type ParticipantOptions } from "./options";
+import { DEFAULT_MODEL, engineOptions, type EngineOptions, type ParticipantOptions } from "./options";
 import { oneOrMany } from "./pipeline";
 import type { OnPipelineEvent } from "./progress";
 import { RemoteEngine } from "./remote";
@@ -59,6 +59,8 @@ export class HeadroomClient {
   readonly onPipelineEvent: OnPipelineEvent | null;
   /** The client's extensions. */
   readonly extensions: PipelineExtensionManager;
+  /** @internal Is there when the client's extensions know that it was made. */
+  readonly ready: Promise<unknown>;
   readonly #fallback: boolean;
   readonly #stack: string | null;
   readonly #remote: RemoteEngine | null;
@@ -70,6 +72,7 @@ export class HeadroomClient {
     this.hooks = oneOrMany(options.hooks);
     this.onPipelineEvent = options.onPipelineEvent ?? null;
     this.extensions = new PipelineExtensionManager({ hooks: this.hooks, extensions: options.extensions });
+    this.ready = announced(this.extensions, "", {});
     this.#fallback = options.fallback ?? true;
     this.#stack = options.stack ?? null;
     const timeout = atLeast("timeout", options.timeout ?? 30_000, 1);
@@ -88,6 +91,7 @@ export class HeadroomClient {
         ? this.extensions
         : new PipelineExtensionManager({ hooks: this.extensions.extensions, extensions: added });
     if (this.#remote) return this.#remote.compress(messages, { ...options, hooks, onPipelineEvent }, manager);
+    await this.ready;
     const { extensions } = manager;
     const data = new LiveData();
     const dispatch = dispatcher({ extensions, hooks, onPipelineEvent, data, events: [] });
@@ -136,6 +140,15 @@ export class HeadroomClient {
   simulate<T extends object>(messages: T, options: ClientCompressOptions = {}): Promise<CompressResult<T>> {
     return this.compress(messages, { ...options, store: ":memory:" });
   }
+}
+
+/** Tells the extensions of a client that it was made. Whoever sends the first request meets what failed. */
+export function announced(manager: PipelineExtensionManager | null, provider: string, options: EngineOptions): Promise<unknown> {
+  if (!manager?.subscribes("setup")) return Promise.resolve();
+  const metadata = { options: engineOptions(options) };
+  const ready = manager.emit("setup", { operation: "sdk.request", provider, metadata });
+  ready.catch(() => undefined);
+  return ready;
 }
 
 /** A JSON text as bytes; what has none is `null`, which the engine refuses with a sentence. */

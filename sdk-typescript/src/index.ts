@@ -65,3 +65,13 @@ export {
   ValidationError,
   type ErrorDetails,
 } from "./errors";
+export {
+  detectFormat,
+  fromOpenAI,
+  toOpenAI,
+  type MessageFormat,
+  type OpenAIContentPart,
+  type OpenAIMessage,
+  type OpenAIToolCall,
+} from "./formats";
+export { collectStream, parseSSE, type EventSourceLike, type ServerSentEvent } from "./sse";

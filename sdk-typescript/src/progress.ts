@@ -67,5 +67,5 @@ export type PipelineEventName = keyof PipelineEventData;
 /** Name and data of an event; a `switch` over the name tells the type of the data. */
 export type PipelineEventArguments = { [Name in PipelineEventName]: [name: Name, data: PipelineEventData[Name]] }[PipelineEventName];
 
-/** Is told of progress; what it throws is logged and skipped. */
+/** Is told of progress; what it throws is logged and skipped. Takes both parameters, so that the name tells the data. */
 export type OnPipelineEvent = (...event: PipelineEventArguments) => void | Promise<void>;

@@ -14,7 +14,7 @@ use crate::{cargo, readme};
 /// What compiles the SDK.
 const TOOLS: [&str; 2] = ["typescript@7.0.2", "@types/node@20.19.0"];
 /// The entries of the package, each of which ESM reaches through a file of one line.
-const ENTRIES: [&str; 1] = ["index"];
+const ENTRIES: [&str; 6] = ["index", "openai", "anthropic", "gemini", "vercel-ai", "openclaw"];
 
 /// Runs the Node steps, or says loudly that there is no Node for them.
 pub(crate) fn steps(steps: &mut Steps) {
