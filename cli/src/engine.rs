@@ -75,10 +75,8 @@ pub(crate) fn compress(
     let mut call = Call::new(body, model);
     call.options = options;
     call.extensions = extensions;
+    // A failure inside gives the body back as it came, and says so in the report's warnings.
     let result = engine.compress_blocking(call)?;
-    if let Some(error) = &result.report.error {
-        return Err(Failure::new(error.clone()));
-    }
     let after = result.body.conversation()?;
     Ok(Compressed { result, before, after, is_text })
 }
@@ -140,9 +138,13 @@ fn model_in(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Head {
         model: Option<String>,
+        /// The body of a WebSocket frame.
+        response: Option<Box<Head>>,
     }
     let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    is_object.then(|| serde_json::from_slice::<Head>(body).ok()?.model).flatten().filter(|model| !model.is_empty())
+    let head = is_object.then(|| serde_json::from_slice::<Head>(body).ok()).flatten()?;
+    let model = head.model.or_else(|| head.response?.model);
+    model.filter(|model| !model.is_empty())
 }
 
 #[cfg(test)]

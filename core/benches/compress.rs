@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use headroom_core::ccr::{SqliteOptions, SqliteStore};
+use headroom_core::ccr::{SqliteOptions, SqliteStore, Store};
 use headroom_core::extension::{Answer, BoxFuture, Extension};
 use headroom_core::pipeline::{PipelineEvent, PipelineExtensionManager, PipelineStage, StageSet};
 use headroom_core::{Call, Engine, JsonBody, tokens};
@@ -130,11 +130,14 @@ fn median<T>(runs: usize, mut prepare: impl FnMut(usize) -> T, mut work: impl Fn
     times[times.len() / 2]
 }
 
-fn engine(folder: &std::path::Path, name: &str) -> Engine {
-    let store = SqliteStore::open(folder.join(name), SqliteOptions::default()).expect("a temporary folder is writable");
-    let engine = Engine::new(Arc::new(store));
-    compress(&engine, &body("list_hosts", "Which hosts failed?", &json_rows(9_000, u64::MAX)));
-    engine
+/// The store of a running process: its file is open and has been written to.
+fn store(folder: &std::path::Path) -> Arc<dyn Store> {
+    let store =
+        SqliteStore::open(folder.join("store.db"), SqliteOptions::default()).expect("a temporary folder is writable");
+    let store: Arc<dyn Store> = Arc::new(store);
+    let warm_up = body("list_hosts", "Which hosts failed?", &json_rows(9_000, u64::MAX));
+    compress(&Engine::new(Arc::clone(&store)), &warm_up);
+    store
 }
 
 fn compress(engine: &Engine, body: &str) {
@@ -161,7 +164,7 @@ impl Extension for Idle {
 fn stages(bench: &Bench) {
     let idle = |stages| Arc::new(Idle(stages)) as Arc<dyn Extension>;
     let elsewhere = StageSet::NONE.with(PipelineStage::PostSend);
-    let here = StageSet::NONE.with(PipelineStage::Setup);
+    let here = StageSet::NONE.with(PipelineStage::PreSend);
     let cases = [
         ("a stage without extensions", Vec::new()),
         ("ten extensions of another stage", (0..10).map(|_| idle(elsewhere)).collect()),
@@ -172,15 +175,14 @@ fn stages(bench: &Bench) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut call = Call::new(JsonBody::parse("[]").expect("an empty list"), MODEL);
         call.extensions = manager;
-        let mut run = engine(folder.path(), "s.db").begin(call).expect("default options are valid");
+        let mut run = Engine::new(store(folder.path())).begin(call).expect("default options are valid");
         let rounds = 10_000;
         let time = median(
             9,
             |_| (),
             |()| {
                 for _ in 0..rounds {
-                    let _ =
-                        black_box(futures_lite::future::block_on(black_box(&mut run).announce(PipelineStage::Setup)));
+                    let _ = black_box(futures_lite::future::block_on(black_box(&mut run).pre_send()));
                 }
             },
         );
@@ -190,7 +192,7 @@ fn stages(bench: &Bench) {
 
 fn known_history(bench: &Bench) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let engine = engine(folder.path(), "h.db");
+    let engine = Engine::new(store(folder.path()));
     let mut messages = Vec::new();
     for turn in 0..50 {
         let id = format!("c{turn}");
@@ -219,6 +221,7 @@ fn main() {
     let bench = Bench { json_folder: arguments.nth(1).map(Into::into) };
     tokens::for_model(MODEL).count("load the vocabulary");
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = store(folder.path());
     for (size, bytes) in SIZES {
         let runs = if bytes > 1_000_000 { 3 } else { 9 };
         for (kind, tool, question, make) in [
@@ -245,11 +248,11 @@ fn main() {
             bench.report(&input, "counting tokens once", bytes, count);
             let cold = median(
                 runs,
-                |run| (prepare(run), engine(folder.path(), &format!("{kind}{bytes}-{run}.db"))),
+                |run| (prepare(run), Engine::new(Arc::clone(&store))),
                 |(body, engine)| compress(&engine, &body),
             );
             bench.report(&input, "compress, new content", bytes, cold);
-            let warm_engine = engine(folder.path(), "warm.db");
+            let warm_engine = Engine::new(Arc::clone(&store));
             compress(&warm_engine, &prepare(0));
             let warm = median(runs, |_| prepare(0), |body| compress(&warm_engine, &body));
             bench.report(&input, "compress, known content", bytes, warm);

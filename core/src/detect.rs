@@ -48,7 +48,7 @@ const DATA_FILES: [&str; 16] = [
 ];
 
 /// Names of tools that show a file.
-const READ_TOOLS: [&str; 14] = [
+const READ_TOOLS: [&str; 13] = [
     "read",
     "read_file",
     "readfile",
@@ -62,7 +62,6 @@ const READ_TOOLS: [&str; 14] = [
     "fs_read",
     "file_read",
     "notebookread",
-    "str_replace_editor",
 ];
 
 /// Shell commands that print files as they are.
@@ -85,13 +84,17 @@ pub fn is_editable_file_read(tool: &ToolCall) -> bool {
 
 /// The path that a call shows; empty when the call shows a file and does not say which.
 fn file_read(tool: &ToolCall) -> Option<String> {
+    // MCP clients put the server's name first, as in `mcp__filesystem__read_file`.
     let name = tool.name.to_ascii_lowercase();
+    let name = name.rsplit("__").next().unwrap_or_default();
     let arguments: serde_json::Value = serde_json::from_str(&tool.arguments).unwrap_or_default();
     let argument = |names: &[&str]| names.iter().find_map(|name| arguments.get(*name)?.as_str()).map(str::to_owned);
-    if READ_TOOLS.contains(&name.as_str()) {
-        let command = argument(&["command"]);
-        return (name != "str_replace_editor" || command.as_deref() == Some("view"))
-            .then(|| argument(&["path", "file_path", "filename", "file", "target_file"]).unwrap_or_default());
+    // Editors of the `str_replace_editor` family show a file with one of several commands.
+    let is_editor = name.starts_with("str_replace_");
+    if is_editor || READ_TOOLS.contains(&name) {
+        let shows = !is_editor || argument(&["command"]).as_deref() == Some("view");
+        let path = || argument(&["path", "file_path", "filename", "file", "target_file"]).unwrap_or_default();
+        return shows.then(path);
     }
     let command = argument(&["command", "cmd", "script"])
         .or_else(|| arguments.get("command")?.as_array()?.last()?.as_str().map(str::to_owned))?;
@@ -122,6 +125,8 @@ mod tests {
             ("bash", r#"{"command":"cat ./src/L060.py"}"#),
             ("bash", r#"{"command":"cd x && sed -n '1,80p' src/main.c"}"#),
             ("str_replace_editor", r#"{"command":"view","path":"a.py"}"#),
+            ("str_replace_based_edit_tool", r#"{"command":"view","path":"config.yaml"}"#),
+            ("mcp__filesystem__read_text_file", r#"{"path":"a.py"}"#),
             ("shell", r#"{"command":["bash","-lc","cat Cargo.toml"]}"#),
         ] {
             assert!(is_editable_file_read(&call(name, arguments)), "{name} {arguments}");

@@ -76,7 +76,7 @@ pub struct Policy {
     pub failure: FailurePolicy,
 }
 
-/// What a failed, late or wrong answer means.
+/// What a failed or late answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailurePolicy {
     /// A warning; the request goes on with the event as it was.

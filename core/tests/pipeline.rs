@@ -5,10 +5,10 @@
 use std::sync::{Arc, Mutex};
 
 use headroom_core::ccr::{Hash, Lookup, MemoryStore, Original, Store, StoreEntry, StoreStats};
-use headroom_core::extension::BoxFuture;
+use headroom_core::extension::{Answer, BoxFuture, Extension};
 use headroom_core::pipeline::{
-    Biases, CompressContext, CompressEvent, CompressResult, CompressionHooks, ProgressEvent, ProgressHandler,
-    ProgressKind,
+    Biases, CompressContext, CompressEvent, CompressResult, CompressionHooks, PipelineEvent, PipelineExtensionManager,
+    PipelineStage, ProgressEvent, ProgressHandler, ProgressKind, StageSet, Step,
 };
 use headroom_core::{Call, CompressOptions, Engine, Error, ErrorKind, JsonBody, Mode, Result, Value};
 use serde_json::json;
@@ -115,6 +115,91 @@ fn a_token_budget_is_met_oldest_first_or_the_miss_is_explained() {
 }
 
 #[test]
+fn a_reference_is_never_to_what_a_budget_took_away() {
+    let output = rows(300);
+    let mut tight = call(&conversation(&[&output, &output]));
+    tight.options.token_budget = Some(120);
+    let result = text(&engine().compress_blocking(tight).unwrap());
+    assert!(!result.contains("same as"), "{result}");
+}
+
+#[test]
+fn a_late_bias_keeps_references_true() {
+    let output = rows(300);
+    let mut biased = call(&conversation(&[&output, &output]));
+    biased.progress = Some(Arc::new(Late));
+    let result = engine().compress_blocking(biased).unwrap();
+    let messages: serde_json::Value = serde_json::from_str(&text(&result)).unwrap();
+    let (first, second) = (messages[2]["content"].as_str().unwrap(), messages[4]["content"].as_str().unwrap());
+    let is_whole = first == output || result.report.blocks[0].lossless;
+    assert!(is_whole || !second.contains("[same as messages[2] (list_hosts)]"), "{first}\n{second}");
+}
+
+/// Makes the first tool result much smaller after repeats were found.
+struct Late;
+
+impl ProgressHandler for Late {
+    fn on_progress<'a>(&'a self, event: &'a mut ProgressEvent) -> BoxFuture<'a, Result<()>> {
+        if matches!(event.kind, ProgressKind::Step { step: Step::Dedupe, .. }) {
+            event.biases.insert(2, 0.05);
+        }
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[test]
+fn options_that_look_forward_name_the_first_message_that_may_change() {
+    let body = conversation(&[&rows(300), &rows(301), &rows(302)]);
+    let options = [
+        CompressOptions { protect_recent: 2, ..CompressOptions::default() },
+        CompressOptions { protect_analysis_context: true, ..CompressOptions::default() },
+        CompressOptions { target_ratio: Some(0.9), ..CompressOptions::default() },
+    ];
+    for options in options {
+        let mut looking = call(&body);
+        looking.options = options;
+        assert_eq!(engine().compress_blocking(looking).unwrap().report.prefix_changed_at, Some(2));
+    }
+}
+
+#[test]
+fn results_of_the_retrieval_tool_stay_under_any_clients_name() {
+    for name in ["headroom_retrieve", "mcp__headroom__headroom_retrieve", "headroom.headroom_retrieve"] {
+        let body = conversation(&[&rows(400)]).replace("list_hosts", name);
+        assert_eq!(text(&engine().compress_blocking(call(&body)).unwrap()), body);
+    }
+}
+
+/// Puts the messages back as they were.
+struct Reverts;
+
+impl Extension for Reverts {
+    fn name(&self) -> &str {
+        "reverts"
+    }
+
+    fn stages(&self) -> StageSet {
+        StageSet::NONE.with(PipelineStage::InputCompressed)
+    }
+
+    fn on_pipeline_event<'a>(&'a self, event: &'a mut PipelineEvent) -> BoxFuture<'a, Result<Answer>> {
+        event.messages = event.metadata.get("original_messages").cloned();
+        Box::pin(async { Ok(Answer::None) })
+    }
+}
+
+#[test]
+fn what_an_extension_reverts_is_reported_as_reverted() {
+    let body = conversation(&[&rows(400)]);
+    let mut reverted = call(&body);
+    reverted.extensions = Arc::new(PipelineExtensionManager::new(vec![Arc::new(Reverts)]).unwrap());
+    let result = engine().compress_blocking(reverted).unwrap();
+    assert_eq!(text(&result), body);
+    assert!(!result.compressed && result.transforms_applied.is_empty() && result.ccr_hashes.is_empty());
+    assert!(result.certificate.blocks.is_empty() && result.tokens_after == result.tokens_before);
+}
+
+#[test]
 fn the_share_to_keep_works_like_a_budget() {
     let mut half = call(&conversation(&[&rows(400)]));
     half.options.target_ratio = Some(0.05);
@@ -199,6 +284,36 @@ impl CompressionHooks for Hooks {
 
     fn post_compress<'a>(&'a self, event: &'a CompressEvent) -> BoxFuture<'a, Result<()>> {
         self.0.lock().unwrap().push(event.clone());
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[test]
+fn post_compress_is_called_exactly_once_whatever_happens() {
+    for body in ["[17]", r#"{"messages":{}}"#, "[]"] {
+        let hooks = Arc::new(Counting::default());
+        let mut hooked = call(body);
+        hooked.hooks = vec![Arc::clone(&hooks) as Arc<dyn CompressionHooks>];
+        engine().compress_blocking(hooked).unwrap();
+        assert_eq!(*hooks.0.lock().unwrap(), 1, "{body}");
+    }
+}
+
+/// Counts calls of `post_compress`, and panics in the other hooks.
+#[derive(Default)]
+struct Counting(Mutex<usize>);
+
+impl CompressionHooks for Counting {
+    fn name(&self) -> &str {
+        "counting"
+    }
+
+    fn compute_biases<'a>(&'a self, _: &'a Value, _: &'a CompressContext) -> BoxFuture<'a, Result<Biases>> {
+        Box::pin(async { panic!("no bias today") })
+    }
+
+    fn post_compress<'a>(&'a self, _: &'a CompressEvent) -> BoxFuture<'a, Result<()>> {
+        *self.0.lock().unwrap() += 1;
         Box::pin(async { Ok(()) })
     }
 }

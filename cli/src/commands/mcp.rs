@@ -138,6 +138,8 @@ impl Tools {
     fn compress(&self, arguments: CompressArguments) -> Result<Vec<String>, String> {
         let input = match (arguments.content, arguments.messages) {
             (Some(text), None) => Input::Text { text, question: arguments.query.unwrap_or_default() },
+            // As a string, no number of it goes through a parser of ours.
+            (None, Some(Value::String(messages))) => Input::Conversation(messages.into_bytes()),
             (None, Some(messages)) => Input::Conversation(messages.to_string().into_bytes()),
             _ => return Err(format!("{COMPRESS_TOOL}: expected either content or messages")),
         };
@@ -157,7 +159,7 @@ impl Tools {
             number(result.tokens_after),
             percent(result.tokens_saved(), result.tokens_before)
         );
-        Ok(vec![text, summary])
+        Ok([text, summary].into_iter().chain(result.report.warnings.iter().cloned()).collect())
     }
 
     fn retrieve(&self, arguments: &RetrieveArguments) -> Result<Vec<String>, String> {
@@ -199,7 +201,7 @@ fn definitions() -> Vec<Tool> {
             schema(
                 json!({
                     "content": {"type": "string", "description": "A tool output: JSON, a log, search results, a diff, any text."},
-                    "messages": {"type": ["array", "object"], "description": "A list of messages, or a whole request body, of OpenAI, Anthropic or Gemini."},
+                    "messages": {"type": ["array", "object", "string"], "description": "A list of messages, or a whole request body, of OpenAI, Anthropic or Gemini; as a string of JSON every number keeps its spelling."},
                     "query": {"type": "string", "description": "What is to be found out from content."},
                     "mode": {"type": "string", "enum": ["lossless", "balanced", "aggressive"], "description": "How far to go. Default: balanced."},
                     "token_budget": {"type": "integer", "minimum": 1, "description": "Tokens that the result may have at most."},

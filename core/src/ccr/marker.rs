@@ -10,6 +10,13 @@ use crate::error::{Error, ErrorKind};
 /// The tool that gives an original back, the same name on every face of the product.
 pub const RETRIEVE_TOOL: &str = "headroom_retrieve";
 
+/// Whether a tool is the retrieval tool, also under the prefix that an MCP client puts before its name, as in
+/// `mcp__headroom__headroom_retrieve`.
+#[must_use]
+pub fn is_retrieve_tool(name: &str) -> bool {
+    name.strip_suffix(RETRIEVE_TOOL).is_some_and(|prefix| !prefix.ends_with(|char: char| char.is_ascii_alphanumeric()))
+}
+
 /// The first 12 bytes of the BLAKE3 hash of an original's UTF-8 bytes, written as 24 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash(pub [u8; 12]);
@@ -90,10 +97,11 @@ const MARKER_REACH_BYTES: usize = 512;
 
 /// The hashes of our own markers in a text, in order, repeated ones included.
 pub fn markers_in(text: &str) -> impl Iterator<Item = Hash> + '_ {
-    const LEAD: &str = "headroom_retrieve hash=";
+    const LEAD: &str = " shown; headroom_retrieve hash=";
     memmem::find_iter(text.as_bytes(), LEAD).filter_map(move |start| {
-        let digits = hash_at(text.as_bytes(), start + LEAD.len()).filter(|digits| digits.len() == 24)?;
-        digits.parse().ok()
+        let hash = start + LEAD.len();
+        let digits = hash_at(text.as_bytes(), hash).filter(|digits| digits.len() == 24)?;
+        digits.parse().ok().filter(|_| text.as_bytes().get(hash + digits.len()) == Some(&b']'))
     })
 }
 

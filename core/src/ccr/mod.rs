@@ -19,7 +19,7 @@ mod units;
 
 pub use certificate::{Certificate, CertifiedBlock, EditKind, Problem, VerifyReport, verify};
 pub use clock::Clock;
-pub use marker::{Hash, Marker, RETRIEVE_TOOL, carries_marker, markers_in};
+pub use marker::{Hash, Marker, RETRIEVE_TOOL, carries_marker, is_retrieve_tool, markers_in};
 pub use memory::MemoryStore;
 pub use open::{DEFAULT_FILE_NAME, DEFAULT_MEMORY_BYTES, open_store};
 pub use retrieve::{Retrieved, retrieve};

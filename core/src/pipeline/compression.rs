@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use futures_lite::FutureExt as _;
 use log::warn;
 use serde_json::json;
 
@@ -16,6 +17,7 @@ use super::progress::{Biases, ProgressEvent, ProgressKind, Step};
 use super::report::StepTiming;
 use super::run::{Run, compress_context};
 use crate::ccr::{Certificate, Hash};
+use crate::conversation::Body;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A compression under way.
@@ -32,42 +34,50 @@ impl Compression<'_> {
     /// Compresses a request and leaves everything in the run. A failure leaves the request as it was.
     pub(super) async fn run(run: &mut Run) -> Result<()> {
         let started = Instant::now();
-        pre_compress(run).await;
-        let plan = guarded(|| Plan::new(&run.engine, &run.call, &*run.body));
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(error) => {
-                fail(run, &error, None).await;
-                return Ok(());
-            }
-        };
-        let context = (!run.call.hooks.is_empty()).then(|| compress_context(&run.call, plan.conversation()));
-        run.tokens = Some(plan.tokens_before());
-        run.call.provider = plan.provider(&run.call.provider);
-        run.result.tokens_before = plan.tokens_before();
-        run.result.tokens_after = plan.tokens_before();
-        run.result.report.tokenizer = plan.tokenizer().name().to_owned();
-        run.result.report.estimated = !plan.tokenizer().is_exact();
         if run.call.optimize {
-            let mut compression =
-                Compression { run, plan, biases: Biases::new(), step: None, step_started: started, started };
-            match compression.steps(context.as_ref()).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Extension => return Err(error),
-                Err(error) => {
-                    let step = compression.step;
-                    fail(run, &error, step).await;
-                }
-            }
-            post_compress(run, context).await;
-        } else {
-            post_compress(run, context).await;
+            pre_compress(run).await;
         }
-        Ok(())
+        let (context, result) = match guarded(|| Plan::new(&run.engine, &run.call, &*run.body)) {
+            Ok(plan) => {
+                let context = context_of(run, &plan);
+                run.tokens = Some(plan.tokens_before());
+                run.call.provider = plan.provider(&run.call.provider);
+                run.result.tokens_before = plan.tokens_before();
+                run.result.tokens_after = plan.tokens_before();
+                run.result.report.tokenizer = plan.tokenizer().name().to_owned();
+                run.result.report.estimated = !plan.tokenizer().is_exact();
+                let result = if run.call.optimize {
+                    let body = Arc::clone(&run.body);
+                    let mut compression =
+                        Compression { run, plan, biases: Biases::new(), step: None, step_started: started, started };
+                    let result = compression.steps(&context).await;
+                    let step = compression.step;
+                    result.map_err(|error| {
+                        run.body = body;
+                        (error, step)
+                    })
+                } else {
+                    Ok(())
+                };
+                (context, result)
+            }
+            Err(error) => (
+                CompressContext { model: Arc::clone(&run.call.model), ..CompressContext::default() },
+                Err((error, None)),
+            ),
+        };
+        if let Err((error, step)) = &result {
+            fail(run, error, *step).await;
+        }
+        post_compress(run, context).await;
+        match result {
+            Err((error, _)) if error.kind() == ErrorKind::Extension => Err(error),
+            _ => Ok(()),
+        }
     }
 
-    async fn steps(&mut self, context: Option<&CompressContext>) -> Result<()> {
-        if let Some(message) = self.plan.protected_message() {
+    async fn steps(&mut self, context: &CompressContext) -> Result<()> {
+        if let Some(message) = self.plan.unstable_from() {
             self.run.prefix_changed_at(message);
         }
         self.route().await?;
@@ -87,6 +97,7 @@ impl Compression<'_> {
         self.end(Vec::new()).await;
 
         self.begin(Step::Dedupe);
+        self.take_biases();
         let mut work = guarded(|| Ok(self.plan.work(&self.run.engine)))?;
         let scales = self.plan.scales();
         self.end_with(Vec::new(), work.dedupe, work.tokens_after_dedupe).await;
@@ -108,15 +119,14 @@ impl Compression<'_> {
 
         if let Some(budget) = self.plan.token_budget() {
             self.begin(Step::Budget);
-            let (report, changed_at) = guarded(|| Ok(self.plan.fit_budget(&self.run.engine, budget)))?;
-            self.run.result.report.budget = Some(report);
-            if let Some(message) = changed_at {
+            if let Some(message) = guarded(|| Ok(self.plan.fit_budget(&self.run.engine, budget)))? {
                 self.run.prefix_changed_at(message);
             }
             self.end(Vec::new()).await;
         }
         self.step = None;
         self.store_originals()?;
+        self.run.result.report.budget = self.plan.budget_report();
         self.apply().await
     }
 
@@ -125,7 +135,7 @@ impl Compression<'_> {
         if !self.run.call.extensions.subscribes(PipelineStage::InputRouted) {
             return Ok(());
         }
-        let routes = self.plan.routes(&self.run.engine);
+        let routes = guarded(|| Ok(self.plan.routes(&self.run.engine)))?;
         let markers: Vec<_> = routes.iter().map(|route| json!(format!("router:{}", route.transform))).collect();
         self.run.metadata.set_json("routes", json!(routes));
         self.run.metadata.set_json("routing_markers", markers);
@@ -139,10 +149,9 @@ impl Compression<'_> {
             }
         }
         if let Some(found) = self.metadata_json("biases") {
-            match read_biases(&found) {
-                Ok(biases) => self.biases.extend(biases),
-                Err(text) => self.run.warning(text),
-            }
+            let (biases, wrong) = read_biases(&found);
+            self.biases.extend(biases);
+            wrong.into_iter().for_each(|text| self.run.warning(text));
         }
         Ok(())
     }
@@ -169,11 +178,10 @@ impl Compression<'_> {
     }
 
     /// Biases of the hooks; one that fails is logged and skipped.
-    async fn hook_biases(&mut self, context: Option<&CompressContext>) {
-        let Some(context) = context else { return };
+    async fn hook_biases(&mut self, context: &CompressContext) {
         let Some(messages) = self.run.body.messages().or_else(|| self.run.body.payload()) else { return };
         for hook in self.run.call.hooks.clone() {
-            match hook.compute_biases(&messages, context).await {
+            match caught(hook.compute_biases(&messages, context)).await {
                 Ok(biases) => self.biases.extend(biases),
                 Err(error) => self.run.warning(format!("hook {} failed in compute_biases: {error}", hook.name())),
             }
@@ -227,17 +235,15 @@ impl Compression<'_> {
 
     /// Stores all originals in one transaction. When the store is full, nothing lossy is written.
     fn store_originals(&mut self) -> Result<()> {
-        let originals = self.plan.originals();
-        if originals.is_empty() {
-            return Ok(());
-        }
-        let stored = match self.run.call.store.clone().map_or_else(|| self.run.engine.store(), Ok) {
-            Ok(store) => store.put(&originals),
-            Err(error) => Err(error),
-        };
+        let stored = guarded(|| {
+            let originals = self.plan.originals();
+            if originals.is_empty() {
+                return Ok(());
+            }
+            self.run.call.store.clone().map_or_else(|| self.run.engine.store(), Ok)?.put(&originals)
+        });
         match stored {
             Err(error) if error.kind() == ErrorKind::StoreFull => {
-                drop(originals);
                 self.run.warning(format!("nothing is left out of this request: {error}"));
                 self.run.prefix_changed_at(self.plan.first_lossy_message().unwrap_or(0));
                 guarded(|| {
@@ -249,43 +255,43 @@ impl Compression<'_> {
         }
     }
 
+    /// `input_compressed`: extensions may revert or replace blocks.
+    async fn tell_compressed(&mut self, original: &dyn Body) -> Result<()> {
+        let run = &mut *self.run;
+        if let Some(messages) = original.messages().or_else(|| original.payload()) {
+            run.metadata.set("original_messages", messages);
+        }
+        run.metadata.set_json("tokens_before", run.result.tokens_before);
+        run.metadata.set_json("tokens_after", run.result.tokens_after);
+        run.metadata.set_json("transforms_applied", self.plan.transforms_applied());
+        run.metadata.set_json("ccr_hashes", hashes_text(&self.plan.hashes()));
+        run.stage(PipelineStage::InputCompressed).await.map(|_| ())
+    }
+
     /// Applies the edits, after `input_compressed` has had its say.
     async fn apply(&mut self) -> Result<()> {
         let edits = self.plan.edits();
-        let run = &mut *self.run;
-        let original = Arc::clone(&run.body);
-        let edited = if edits.is_empty() {
-            Arc::clone(&original)
-        } else {
-            original.with_edits(self.plan.conversation(), &edits)?
+        let original = Arc::clone(&self.run.body);
+        let edited = match &edits[..] {
+            [] => Arc::clone(&original),
+            edits => guarded(|| original.with_edits(self.plan.conversation(), edits))?,
         };
-        let reports = self.plan.block_reports();
-        run.result.transforms_applied = self.plan.transforms_applied();
-        run.result.ccr_hashes = self.plan.hashes();
-        run.result.tokens_after = self.plan.tokens_after();
-        run.result.compressed = !edits.is_empty();
-        run.body = Arc::clone(&edited);
-        if run.call.extensions.subscribes(PipelineStage::InputCompressed) {
-            if let Some(messages) = original.messages().or_else(|| original.payload()) {
-                run.metadata.set("original_messages", messages);
-            }
-            run.metadata.set_json("tokens_before", run.result.tokens_before);
-            run.metadata.set_json("tokens_after", run.result.tokens_after);
-            run.metadata.set_json("transforms_applied", run.result.transforms_applied.clone());
-            run.metadata.set_json("ccr_hashes", hashes_text(&run.result.ccr_hashes));
-            if let Err(refused) = run.stage(PipelineStage::InputCompressed).await {
-                run.body = original;
-                return Err(refused);
-            }
-            if !Arc::ptr_eq(&run.body, &edited) {
-                let (tokens_after, still) = guarded(|| self.plan.recount(&self.run.engine, &*self.run.body))?;
+        self.run.body = Arc::clone(&edited);
+        self.run.result.tokens_after = self.plan.tokens_after();
+        if self.run.call.extensions.subscribes(PipelineStage::InputCompressed) {
+            self.tell_compressed(&*original).await?;
+            if !Arc::ptr_eq(&self.run.body, &edited) {
+                let tokens_after = guarded(|| self.plan.keep_what_stands(&self.run.engine, &*self.run.body))?;
                 self.run.result.tokens_after = tokens_after;
-                self.run.result.ccr_hashes.retain(|hash| still.contains(hash));
-                self.run.result.compressed = tokens_after != self.run.result.tokens_before || !still.is_empty();
             }
         }
-        self.run.result.report.blocks = reports;
-        self.run.result.certificate = self.plan.certificate();
+        let is_lighter = self.run.result.tokens_after != self.run.result.tokens_before;
+        let result = &mut self.run.result;
+        result.transforms_applied = self.plan.transforms_applied();
+        result.ccr_hashes = self.plan.hashes();
+        result.compressed = is_lighter || !result.transforms_applied.is_empty();
+        result.report.blocks = self.plan.block_reports();
+        result.certificate = self.plan.certificate();
         let result = &self.run.result;
         let complete = ProgressKind::Complete {
             tokens_before: result.tokens_before,
@@ -301,10 +307,25 @@ impl Compression<'_> {
     }
 }
 
+/// What hooks are told; nothing when there are none.
+fn context_of(run: &Run, plan: &Plan) -> CompressContext {
+    if run.call.hooks.is_empty() {
+        CompressContext::default()
+    } else {
+        compress_context(&run.call, plan.conversation())
+    }
+}
+
 /// Runs work in which a panic is a failure of the pipeline.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(Error::new(ErrorKind::Compression, panic_text(&*panic))))
+}
+
+/// Waits for code of others, in which a panic is a failure.
+async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    result.unwrap_or_else(|panic| Err(Error::new(ErrorKind::Compression, panic_text(&*panic))))
 }
 
 /// Gives the caller's data back and says why.
@@ -316,7 +337,9 @@ async fn fail(run: &mut Run, error: &Error, step: Option<Step>) {
     run.result.transforms_applied.clear();
     run.result.ccr_hashes.clear();
     run.result.certificate = Certificate::default();
-    run.warning(format!("the request goes on uncompressed: {error}"));
+    if error.kind() != ErrorKind::Extension {
+        run.warning(format!("the request goes on uncompressed: {error}"));
+    }
     tell(run, ProgressKind::Error { error: error.to_string(), step }, Biases::new()).await;
 }
 
@@ -325,7 +348,7 @@ async fn tell(run: &mut Run, kind: ProgressKind, biases: Biases) -> Biases {
     let request_id = Arc::clone(&run.call.request_id);
     let mut event = ProgressEvent { request_id, kind, biases, metadata: run.metadata.clone() };
     let before = event.clone();
-    match handler.on_progress(&mut event).await {
+    match caught(handler.on_progress(&mut event)).await {
         Ok(()) => {
             run.metadata = event.metadata;
             event.biases
@@ -340,10 +363,10 @@ async fn tell(run: &mut Run, kind: ProgressKind, biases: Biases) -> Biases {
 /// Lets the hooks replace the messages before anything reads them.
 async fn pre_compress(run: &mut Run) {
     for hook in run.call.hooks.clone() {
-        let Ok(conversation) = run.body.conversation() else { return };
+        let Ok(conversation) = guarded(|| run.body.conversation()) else { return };
         let context = compress_context(&run.call, &conversation);
         let Some(messages) = run.body.messages().or_else(|| run.body.payload()) else { return };
-        let replaced = match hook.pre_compress(&messages, &context).await {
+        let replaced = match caught(hook.pre_compress(&messages, &context)).await {
             Ok(None) => continue,
             Ok(Some(replaced)) if run.body.messages().is_some() => run.body.with_messages(&replaced),
             Ok(Some(replaced)) => run.body.with_payload(&replaced),
@@ -360,8 +383,10 @@ async fn pre_compress(run: &mut Run) {
 }
 
 /// Tells the hooks what the compression came to.
-async fn post_compress(run: &mut Run, context: Option<CompressContext>) {
-    let Some(context) = context else { return };
+pub(super) async fn post_compress(run: &mut Run, context: CompressContext) {
+    if run.call.hooks.is_empty() {
+        return;
+    }
     let event = CompressEvent {
         tokens_before: run.result.tokens_before,
         tokens_after: run.result.tokens_after,
@@ -373,7 +398,7 @@ async fn post_compress(run: &mut Run, context: Option<CompressContext>) {
         provider: context.provider,
     };
     for hook in run.call.hooks.clone() {
-        if let Err(error) = hook.post_compress(&event).await {
+        if let Err(error) = caught(hook.post_compress(&event)).await {
             run.warning(format!("hook {} failed in post_compress: {error}", hook.name()));
         }
     }
@@ -383,16 +408,19 @@ fn hashes_text(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(ToString::to_string).collect()
 }
 
-/// Reads biases from metadata: an object from message index to number.
-fn read_biases(value: &serde_json::Value) -> Result<Biases, String> {
-    let object = value.as_object().ok_or_else(|| {
-        format!("metadata.biases: expected an object from message index to number, found {value}; it is ignored")
-    })?;
-    object
-        .iter()
-        .map(|(index, bias)| {
-            let wrong = || format!("metadata.biases: expected message index and number, found {index}: {bias}");
-            Ok((index.parse().map_err(|_| wrong())?, bias.as_f64().ok_or_else(wrong)?))
-        })
-        .collect()
+/// Reads biases from metadata, an object from message index to number, and says what is wrong with the others.
+fn read_biases(value: &serde_json::Value) -> (Biases, Vec<String>) {
+    let expected = "metadata.biases: expected an object from message index to number, found";
+    let Some(object) = value.as_object() else {
+        return (Biases::new(), vec![format!("{expected} {value}; it is ignored")]);
+    };
+    let mut biases = Biases::new();
+    let mut wrong = Vec::new();
+    for (index, bias) in object {
+        match (index.parse(), bias.as_f64()) {
+            (Ok(index), Some(bias)) => drop(biases.insert(index, bias)),
+            _ => wrong.push(format!("{expected} {index}: {bias}; it is ignored")),
+        }
+    }
+    (biases, wrong)
 }

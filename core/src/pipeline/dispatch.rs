@@ -139,12 +139,15 @@ impl PipelineExtensionManager {
         let timeout = entry.timeout.or(self.default_timeout);
         let answer = match (&self.timer, timeout) {
             (Some(timer), Some(timeout)) => {
+                let deadline = timer.now() + timeout;
                 let sleep = timer.sleep(timeout);
                 let late = async {
                     sleep.await;
                     None
                 };
-                let Some(answer) = answer.or(late).await else {
+                // An answer that came in one blocking piece may be late although nobody was waiting.
+                let answer = answer.or(late).await.filter(|_| timer.now() <= deadline);
+                let Some(answer) = answer else {
                     entry.note_timeout(&**timer);
                     return Called::TimedOut(timeout);
                 };

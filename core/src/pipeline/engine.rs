@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::call::{Call, CompressResult};
 use super::decision::{DecisionCache, decision_cache};
 use super::run::Run;
+use super::{PipelineEvent, PipelineExtensionManager, PipelineStage};
 use crate::ccr::Store;
 use crate::error::Result;
 use crate::tokens::CountCache;
@@ -64,10 +65,7 @@ impl Engine {
     /// # Ok::<(), headroom_core::Error>(())
     /// ```
     pub async fn compress(&self, call: Call) -> Result<CompressResult> {
-        let mut run = self.begin(call)?;
-        run.receive(None, None).await?;
-        run.compress().await?;
-        Ok(run.finish())
+        self.begin(call)?.run_to_end().await
     }
 
     /// [`Engine::compress`] for callers without a runtime: runs on this thread.
@@ -85,6 +83,35 @@ impl Engine {
     pub fn begin(&self, call: Call) -> Result<Run> {
         call.options.validate()?;
         Ok(Run::new(self.clone(), call))
+    }
+
+    /// `setup`, `pre_start` and `post_start` for the extensions of a client: tells the options it is made with, opens the
+    /// store, and tells which one it is. A store that does not open is a warning; requests try again.
+    ///
+    /// # Errors
+    /// [`Extension`](crate::ErrorKind::Extension) when a `closed` extension refuses.
+    pub async fn start(
+        &self,
+        extensions: &PipelineExtensionManager,
+        operation: &str,
+        options: serde_json::Value,
+    ) -> Result<()> {
+        let event = |stage, name, value| {
+            let mut event = PipelineEvent::new(stage, operation);
+            event.metadata.set_json(name, value);
+            event
+        };
+        extensions.emit(event(PipelineStage::Setup, "options", options)).await?;
+        extensions.emit(event(PipelineStage::PreStart, "stores", serde_json::json!([]))).await?;
+        let stores = match self.store() {
+            Ok(store) => serde_json::json!([store.kind()]),
+            Err(error) => {
+                log::warn!(target: "headroom", "the store is not open yet: {error}");
+                serde_json::json!([])
+            }
+        };
+        extensions.emit(event(PipelineStage::PostStart, "stores", stores)).await?;
+        Ok(())
     }
 
     /// The store, opened when it is not yet.

@@ -92,11 +92,6 @@ impl Metadata {
         self.set(name, Value::json(value.into()));
     }
 
-    /// Removes a value.
-    pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(known, _)| &**known != name);
-    }
-
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (&**name, value))

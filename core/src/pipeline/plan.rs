@@ -1,5 +1,7 @@
 //! What every block of a request becomes: who is eligible, what it costs, what was decided.
 
+use std::any::Any;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,8 +13,8 @@ use super::decision::{Decision, DecisionKey};
 use super::dispatch::panic_text;
 use super::engine::Engine;
 use super::progress::Biases;
-use crate::ccr::{Hash, RETRIEVE_TOOL, carries_marker};
-use crate::conversation::{Block, BlockKind, Body, Conversation, Role, Text};
+use crate::ccr::{carries_marker, is_retrieve_tool};
+use crate::conversation::{Block, BlockKind, Body, Conversation, Path, Role, Text};
 use crate::detect::{ContentKind, is_editable_file_read, is_file_read};
 use crate::error::Result;
 use crate::options::{CompressOptions, Mode};
@@ -51,10 +53,13 @@ pub(super) struct Planned {
     /// Whether the decision is final, "leave it alone" included.
     pub(super) decided: bool,
     pub(super) decision: Option<Arc<Decision>>,
+    /// The earlier block that its reference names.
+    pub(super) refers_to: Option<usize>,
     quotable: bool,
-    scale: f32,
+    pub(super) scale: f32,
     /// The last user text before it.
     question: Option<Text>,
+    question_digest: blake3::Hash,
 }
 
 /// A line of `metadata.routes`.
@@ -74,12 +79,12 @@ impl Plan {
         let options = call.options.clone();
         let excluded = exclude_globs(&options.exclude_tools);
         let protected_from = protected_from(&conversation, &options);
-        let questions = conversation.questions();
+        let questions = with_digests(conversation.questions());
         let blocks: Vec<Planned> = conversation
             .blocks
             .iter()
             .zip(questions)
-            .map(|(block, question)| {
+            .map(|(block, (question, question_digest))| {
                 let digest = (block.text.len() >= SHORT_TEXT_BYTES).then(|| blake3::hash(block.text.as_bytes()));
                 let tokens = match &digest {
                     Some(digest) => engine.counts().count_digested(&*tokenizer, &block.text, digest),
@@ -95,11 +100,13 @@ impl Plan {
                     digest,
                     eligible,
                     reference_only,
+                    refers_to: None,
                     decided: false,
                     decision: None,
                     quotable,
                     scale: 1.0,
                     question,
+                    question_digest,
                 }
             })
             .collect();
@@ -131,14 +138,16 @@ impl Plan {
         }
     }
 
-    /// From which message on the options keep the end of the conversation whole, if they do.
-    pub(super) fn protected_message(&self) -> Option<usize> {
-        let recent = (self.options.protect_recent > 0).then(|| protected_from(&self.conversation, &self.options));
-        let analysed = self.options.protect_analysis_context.then(|| {
-            let user = self.conversation.blocks.iter().rfind(|block| block.role == Role::User);
-            user.and_then(|block| block.message).unwrap_or(0)
-        });
-        recent.into_iter().chain(analysed).min()
+    /// The first message that an option which looks forward may leave otherwise than an earlier request did.
+    pub(super) fn unstable_from(&self) -> Option<usize> {
+        let options = &self.options;
+        let looks_forward =
+            options.protect_recent > 0 || options.protect_analysis_context || options.target_ratio.is_some();
+        let excluded = exclude_globs(&options.exclude_tools);
+        let may_change = |block: &&Block| is_compressible(block, options, &excluded);
+        looks_forward
+            .then(|| self.conversation.blocks.iter().find(may_change).and_then(|block| block.message))
+            .flatten()
     }
 
     pub(super) fn conversation(&self) -> &Conversation {
@@ -203,7 +212,7 @@ impl Plan {
     /// Leaves blocks alone that carry a marker, ours or another product's, and results of the retrieval tool.
     pub(super) fn leave_marked_blocks(&mut self) {
         for (planned, block) in self.blocks.iter_mut().zip(&self.conversation.blocks) {
-            let retrieved = || block.tool.as_deref().is_some_and(|tool| tool.name == RETRIEVE_TOOL);
+            let retrieved = || block.tool.as_deref().is_some_and(|tool| is_retrieve_tool(&tool.name));
             if planned.eligible && (retrieved() || carries_marker(&block.text)) {
                 planned.eligible = false;
             }
@@ -222,11 +231,7 @@ impl Plan {
 
     /// Runs the transform that fits a block best.
     pub(super) fn transform(&mut self, engine: &Engine, index: usize) -> Result<(), String> {
-        let (mode, scale) = (self.options.mode, self.blocks[index].scale);
-        let decision = self.decision(engine, index, mode, scale);
-        if let Ok(decision) = &decision {
-            engine.decisions().insert(self.key(index, mode, scale), decision.clone());
-        }
+        let decision = self.decision(engine, index, self.options.mode, self.blocks[index].scale);
         self.decide(index, decision.clone().ok().flatten());
         decision.map(|_| ())
     }
@@ -236,7 +241,7 @@ impl Plan {
         self.options.mode != Mode::Lossless
     }
 
-    /// The decision of a block under a mode and a scale: at most as many tokens as before, or none.
+    /// The decision of a block under a mode and a scale, known or made now: fewer tokens than before, or none.
     pub(super) fn decision(
         &self,
         engine: &Engine,
@@ -244,8 +249,26 @@ impl Plan {
         mode: Mode,
         scale: f32,
     ) -> Result<Option<Arc<Decision>>, String> {
+        let key = self.key(index, mode, scale);
+        if let Some(known) = engine.decisions().get(&key) {
+            return Ok(known);
+        }
+        let made = self.make_decision(engine, index, mode, scale)?;
+        engine.decisions().insert(key, made.clone());
+        Ok(made)
+    }
+
+    fn make_decision(
+        &self,
+        engine: &Engine,
+        index: usize,
+        mode: Mode,
+        scale: f32,
+    ) -> Result<Option<Arc<Decision>>, String> {
         let part = self.part(index);
-        let Some((at, kind)) = best_fit(engine, &part) else { return Ok(None) };
+        let panicked = |panic: Box<dyn Any + Send>| panic_text(&*panic);
+        let fit = catch_unwind(AssertUnwindSafe(|| best_fit(engine, &part))).map_err(panicked)?;
+        let Some((at, kind)) = fit else { return Ok(None) };
         let transform = &*engine.transforms()[at];
         let planned = &self.blocks[index];
         let arguments = part.tool.map_or("", |tool| tool.arguments.as_str());
@@ -271,8 +294,10 @@ impl Plan {
     }
 
     pub(super) fn decide(&mut self, index: usize, decision: Option<Arc<Decision>>) {
-        self.blocks[index].decided = true;
-        self.blocks[index].decision = decision;
+        let block = &mut self.blocks[index];
+        block.decided = true;
+        block.decision = decision;
+        block.refers_to = None;
     }
 
     pub(super) fn undecided(&self) -> Vec<usize> {
@@ -290,7 +315,7 @@ impl Plan {
             self.tokenizer.counts_as().as_bytes(),
             &[mode as u8, u8::from(planned.quotable)],
             &scale.to_le_bytes(),
-            planned.question.as_deref().unwrap_or("").as_bytes(),
+            planned.question_digest.as_bytes(),
             tool.map_or("", |tool| tool.name.as_str()).as_bytes(),
             tool.map_or("", |tool| tool.arguments.as_str()).as_bytes(),
         ])
@@ -310,16 +335,17 @@ impl Plan {
         }
     }
 
-    /// Tokens of a body that extensions have changed, and which of the plan's markers are still in it.
-    pub(super) fn recount(&self, engine: &Engine, body: &dyn Body) -> Result<(u64, Vec<Hash>)> {
+    /// Looks at a body that extensions have changed: decisions whose text is no longer where it was are dropped. Gives
+    /// the tokens of the body.
+    pub(super) fn keep_what_stands(&mut self, engine: &Engine, body: &dyn Body) -> Result<u64> {
         let conversation = body.conversation()?;
-        let mut hashes = Vec::new();
-        let tokens = conversation.blocks.iter().map(|block| {
-            hashes.extend(crate::ccr::markers_in(&block.text));
-            engine.counts().count(&*self.tokenizer, &block.text)
-        });
-        let tokens = tokens.sum();
-        Ok((tokens, hashes))
+        let texts: HashMap<&Path, &str> = conversation.blocks.iter().map(|block| (&block.path, &*block.text)).collect();
+        for (planned, block) in self.blocks.iter_mut().zip(&self.conversation.blocks) {
+            let stands = |decision: &Arc<Decision>| texts.get(&block.path) == Some(&&*decision.text);
+            planned.decision = planned.decision.take().filter(stands);
+        }
+        let count = |block: &Block| engine.counts().count(&*self.tokenizer, &block.text);
+        Ok(conversation.blocks.iter().map(count).sum())
     }
 }
 
@@ -332,6 +358,24 @@ impl Planned {
     pub(super) fn tokens_after(&self) -> u64 {
         self.decision.as_ref().map_or(self.tokens, |decision| decision.tokens)
     }
+}
+
+/// Questions with their digests; neighbours that share a text share its digest.
+fn with_digests(questions: Vec<Option<Text>>) -> Vec<(Option<Text>, blake3::Hash)> {
+    let mut last: Option<(*const u8, usize, blake3::Hash)> = None;
+    let mut digest = |text: &str| match last {
+        Some((start, length, digest)) if (start, length) == (text.as_ptr(), text.len()) => digest,
+        _ => {
+            let digest = blake3::hash(text.as_bytes());
+            last = Some((text.as_ptr(), text.len(), digest));
+            digest
+        }
+    };
+    let pairs = questions.into_iter().map(|question| {
+        let digest = digest(question.as_deref().unwrap_or(""));
+        (question, digest)
+    });
+    pairs.collect()
 }
 
 /// A transform this confident is taken without asking the ones after it.

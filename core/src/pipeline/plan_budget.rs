@@ -1,5 +1,6 @@
 //! The budget step: makes a request fit a number of tokens in as few changes as possible.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decision::Decision;
@@ -14,9 +15,9 @@ const BUDGET_SCALE: f32 = 0.25;
 
 impl Plan {
     /// Makes blocks smaller, oldest first, until the request fits: first a much smaller subset, then nothing but the
-    /// marker. Gives the report and the first message that was changed.
-    pub(super) fn fit_budget(&mut self, engine: &Engine, token_budget: u64) -> (BudgetReport, Option<usize>) {
-        let mut changed_at: Option<usize> = None;
+    /// marker. Gives the first message that was changed.
+    pub(super) fn fit_budget(&mut self, engine: &Engine, token_budget: u64) -> Option<usize> {
+        let mut changed = BTreeSet::new();
         let mut total = self.tokens_after();
         if self.lossy_allowed() {
             for whole in [false, true] {
@@ -30,21 +31,36 @@ impl Plan {
                     let smaller = if whole {
                         self.left_out(index)
                     } else {
-                        self.decision(engine, index, Mode::Aggressive, BUDGET_SCALE).ok().flatten()
+                        let scale = BUDGET_SCALE * self.blocks[index].scale;
+                        self.decision(engine, index, Mode::Aggressive, scale).ok().flatten()
                     };
                     let now = self.blocks[index].tokens_after();
                     if let Some(smaller) = smaller.filter(|smaller| smaller.tokens < now) {
                         total = total - now + smaller.tokens;
-                        let message = self.conversation.blocks[index].message.unwrap_or(0);
-                        changed_at = Some(changed_at.map_or(message, |at| at.min(message)));
+                        changed.insert(index);
                         self.decide(index, Some(smaller));
                     }
                 }
             }
         }
-        let missed_by = total.saturating_sub(token_budget);
+        // A reference to what is no longer shown would not be true.
+        for index in 0..self.blocks.len() {
+            if self.blocks[index].refers_to.is_some_and(|of| changed.contains(&of)) {
+                let left_out = self.left_out(index);
+                changed.insert(index);
+                self.decide(index, left_out);
+            }
+        }
+        changed.first().map(|&first| self.conversation.blocks[first].message.unwrap_or(0))
+    }
+
+    /// What the request costs beside its budget, and why if it is over.
+    pub(super) fn budget_report(&self) -> Option<BudgetReport> {
+        let token_budget = self.token_budget()?;
+        let tokens_after = self.tokens_after();
+        let missed_by = tokens_after.saturating_sub(token_budget);
         let reason = (missed_by > 0).then(|| self.why_not(missed_by));
-        (BudgetReport { token_budget, tokens_after: total, missed_by, reason }, changed_at)
+        Some(BudgetReport { token_budget, tokens_after, missed_by, reason })
     }
 
     /// The block as nothing but its marker.

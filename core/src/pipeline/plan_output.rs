@@ -1,6 +1,7 @@
 //! What a finished plan gives: originals to store, edits, reports and the certificate.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::engine::Engine;
 use super::plan::Plan;
@@ -14,9 +15,10 @@ impl Plan {
     /// Originals that the markers of all decisions name, each once, in block order.
     pub(super) fn originals(&self) -> Vec<Original<'_>> {
         let mut originals: Vec<Original<'_>> = Vec::new();
+        let mut known = HashSet::new();
         for (planned, block) in self.blocks.iter().zip(&self.conversation.blocks) {
             for decided in planned.decision.iter().flat_map(|decision| &decision.originals) {
-                if originals.iter().any(|known| known.hash == decided.hash) {
+                if !known.insert(decided.hash) {
                     continue;
                 }
                 let (text, tokens): (&str, u64) = match &decided.piece {
@@ -38,14 +40,10 @@ impl Plan {
 
     /// Hashes of those originals.
     pub(super) fn hashes(&self) -> Vec<Hash> {
-        let mut hashes = Vec::new();
-        for original in self.blocks.iter().filter_map(|block| block.decision.as_ref()).flat_map(|made| &made.originals)
-        {
-            if !hashes.contains(&original.hash) {
-                hashes.push(original.hash);
-            }
-        }
-        hashes
+        let mut known = HashSet::new();
+        let decisions = self.blocks.iter().filter_map(|block| block.decision.as_ref());
+        let hashes = decisions.flat_map(|decision| &decision.originals).map(|original| original.hash);
+        hashes.filter(|hash| known.insert(*hash)).collect()
     }
 
     pub(super) fn edits(&self) -> Vec<Edit> {
@@ -64,8 +62,9 @@ impl Plan {
     pub(super) fn make_lossless(&mut self, engine: &Engine) {
         for index in 0..self.blocks.len() {
             if self.blocks[index].decision.as_ref().is_some_and(|decision| !decision.lossless) {
-                let lossless = self.decision(engine, index, Mode::Lossless, 1.0).ok().flatten();
-                self.decide(index, lossless);
+                let may = self.blocks[index].is_transformable();
+                let lossless = may.then(|| self.decision(engine, index, Mode::Lossless, 1.0).ok().flatten());
+                self.decide(index, lossless.flatten());
             }
         }
     }

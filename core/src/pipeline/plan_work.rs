@@ -27,7 +27,7 @@ pub(super) struct Work {
 }
 
 impl Plan {
-    /// Decides every eligible block in order. What a block becomes depends on the blocks before it: a reference to an
+    /// Decides every eligible block in order, the same whatever is known already. What a block becomes depends on the blocks before it: a reference to an
     /// earlier block is true only for what that block shows.
     pub(super) fn work(&mut self, engine: &Engine) -> Work {
         let started = Instant::now();
@@ -36,21 +36,33 @@ impl Plan {
         let mut warnings = Vec::new();
         let mut repeats = Repeats::new();
         let mut saved_by_transforms = 0;
+        self.forget_references();
         for (index, block) in conversation.blocks.iter().enumerate() {
-            let seen = repeats.see(self.sighting(index, block));
-            if let Some(decision) = seen.and_then(|repeat| self.repeated(index, repeat)) {
-                self.decide(index, Some(decision));
+            let mut seen = repeats.see(self.sighting(index, block));
+            let whole = self.blocks[index].tokens;
+            // The same text again needs no transform. Of a similar one, the transform may show less than the changes do.
+            if let Some(same) = seen.take_if(|repeat| repeat.shown == 0)
+                && self.refer(index, same, whole)
+            {
                 repeats.settle(Shown::Repeat);
                 continue;
             }
-            if self.blocks[index].is_transformable() && !self.blocks[index].decided {
+            if self.blocks[index].is_transformable() {
                 let began = Instant::now();
-                if let Err(failed) = self.transform(engine, index) {
-                    warnings
-                        .push((block.message.unwrap_or(0), format!("{}: {failed}; it stays as it came", block.path)));
+                if !self.blocks[index].decided
+                    && let Err(failed) = self.transform(engine, index)
+                {
+                    let text = format!("{}: {failed}; it stays as it came", block.path);
+                    warnings.push((block.message.unwrap_or(0), text));
                 }
                 compression += began.elapsed();
-                saved_by_transforms += self.blocks[index].tokens - self.blocks[index].tokens_after();
+            }
+            let bar = self.blocks[index].tokens_after();
+            if let Some(similar) = seen
+                && self.refer(index, similar, bar)
+            {
+                repeats.settle(Shown::Repeat);
+                continue;
             }
             let decision = self.blocks[index].decision.clone();
             let shown = match &decision {
@@ -58,9 +70,12 @@ impl Plan {
                 Some(decision) if decision.lossless => Shown::Lossless,
                 Some(decision) => Shown::Subset(&decision.text),
             };
-            if let Some(shorter) = repeats.settle(shown).and_then(|repeat| self.repeated(index, repeat)) {
-                self.decide(index, Some(shorter));
+            if let Some(shorter) = repeats.settle(shown)
+                && self.refer(index, shorter, bar)
+            {
+                continue;
             }
+            saved_by_transforms += whole - bar;
         }
         let tokens_after_dedupe = self.tokens_after() + saved_by_transforms;
         Work { dedupe: started.elapsed().saturating_sub(compression), compression, tokens_after_dedupe, warnings }
@@ -78,13 +93,27 @@ impl Plan {
         }
     }
 
-    /// The decision that a reference comes to, when it costs less than what the block is now.
-    fn repeated(&self, index: usize, repeat: Repeat) -> Option<Arc<Decision>> {
-        let Repeat { text, hash, shown, total } = repeat;
+    /// Opens blocks again that refer to others, because what those show may be another thing by now.
+    fn forget_references(&mut self) {
+        for block in self.blocks.iter_mut().filter(|block| block.refers_to.is_some()) {
+            block.refers_to = None;
+            block.decided = false;
+            block.decision = None;
+        }
+    }
+
+    /// Makes a block a reference when that costs fewer tokens than `bar`.
+    fn refer(&mut self, index: usize, repeat: Repeat, bar: u64) -> bool {
+        let Repeat { text, hash, shown, total, of } = repeat;
         let tokens = self.tokenizer().count(&text);
+        if !self.lossy_allowed() || tokens >= bar {
+            return false;
+        }
         let originals = vec![DecidedOriginal { hash, piece: None, shown, total }];
         let kind = self.blocks[index].decision.as_ref().map_or(ContentKind::Text, |decision| decision.kind);
         let decision = Decision { transform: REPEATS, kind, text: text.into(), tokens, lossless: false, originals };
-        (self.lossy_allowed() && tokens < self.blocks[index].tokens_after()).then(|| Arc::new(decision))
+        self.decide(index, Some(Arc::new(decision)));
+        self.blocks[index].refers_to = Some(of);
+        true
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use log::warn;
 
 use super::call::{Call, CompressResult};
-use super::compression::Compression;
+use super::compression::{Compression, post_compress};
 use super::dispatch::{Flow, Invocation};
 use super::engine::Engine;
 use super::hooks::CompressContext;
@@ -46,6 +46,10 @@ impl Run {
             call.request_id = new_request_id();
         }
         let body = Arc::clone(&call.body);
+        if call.provider.is_empty() && call.extensions.enabled() {
+            let provider = body.conversation().map_or("", |conversation| conversation.shape.provider());
+            call.provider = provider.into();
+        }
         let result = CompressResult {
             body: Arc::clone(&body),
             tokens_before: 0,
@@ -94,12 +98,19 @@ impl Run {
         &mut self.metadata
     }
 
-    /// `setup`, `pre_start` or `post_start`, for hosts that make a client or start a proxy.
+    /// Everything that `compress` does, with the tools of the body: `input_received`, then the compression or, when an
+    /// extension answers, `response_received`.
     ///
     /// # Errors
-    /// As [`Run::receive`].
-    pub async fn announce(&mut self, stage: PipelineStage) -> Result<()> {
-        self.stage(stage).await.map(|_| ())
+    /// [`Extension`](crate::ErrorKind::Extension) when a `closed` extension refuses.
+    pub async fn run_to_end(mut self) -> Result<CompressResult> {
+        let tools = self.body.tools();
+        if let Flow::Answered(response) = self.receive(tools, None).await? {
+            let response = self.response_received(response, ResponseFacts::default()).await?;
+            self.result.response = Some(response);
+        }
+        self.compress().await?;
+        Ok(self.finish())
     }
 
     /// `input_received`: the request is parsed.
@@ -128,6 +139,8 @@ impl Run {
     /// As [`Run::receive`]. Any other failure is in the report and leaves the request as it was.
     pub async fn compress(&mut self) -> Result<()> {
         if self.result.response.is_some() {
+            let context = CompressContext { model: Arc::clone(&self.call.model), ..CompressContext::default() };
+            post_compress(self, context).await;
             return Ok(());
         }
         Compression::run(self).await
@@ -172,8 +185,12 @@ impl Run {
         self.metadata.set_json("duration_ms", about.duration.as_secs_f64() * 1000.0);
         let mut event = self.event(PipelineStage::ResponseReceived);
         event.response = Some(response.clone());
-        let event = self.send(event).await?.1;
-        Ok(if about.stream { response } else { event.response.unwrap_or(response) })
+        let left = self.send(event).await?.1.response.unwrap_or_else(|| response.clone());
+        if about.stream && !left.is_same(&response) {
+            self.warning("a response that was streamed cannot be changed; the change is ignored".to_owned());
+            return Ok(response);
+        }
+        Ok(left)
     }
 
     /// What the request came to.
@@ -197,8 +214,11 @@ impl Run {
         let event = self.event(stage);
         let (messages, payload) = (event.messages.clone(), event.payload.clone());
         let (flow, event) = self.send(event).await?;
-        self.tools = event.tools;
+        let tools = std::mem::replace(&mut self.tools, event.tools.clone());
         self.headers = event.headers;
+        if self.body.tools().is_some() {
+            self.take_over(tools, event.tools, |body, tools| body.with_tools(tools));
+        }
         self.take_over(payload, event.payload, |body, payload| body.with_payload(payload));
         self.take_over(messages, event.messages, |body, messages| body.with_messages(messages));
         Ok(flow)

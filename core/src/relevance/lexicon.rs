@@ -23,11 +23,11 @@ const STOP_WORDS: &str = " a about above after again all also although am an and
     der das und ist nicht ein eine einen einem einer mit von zu zum zur auf für im den dem des wie welche welcher welches \
     wann wo warum sind wird werden auch es ich wir sie bitte alle oder aber als bei aus nach durch kein keine gibt hat \
     le la les un une et est que qui quel quelle quels quelles dans pour avec sur ne pas du au aux ce cette ces il elle ils \
-    nous vous je tous toutes où quand comment pourquoi sont \
+    nous vous je tous toutes où quand pourquoi sont \
     el los las una y es por para con como qué cuál cuáles dónde cuándo cómo del al se su sus lo hay son está están muestra \
     o os um uma e é em no na nos nas dos das não qual quais onde quando porque são está \
     il gli uno di che non per con come quale quali dove perché sono della delle dei nel nella più \
-    het een van ik niet voor met zijn welke ";
+    het een ik niet voor met zijn welke ";
 
 /// English words that ask for the extreme of a column or list.
 ///

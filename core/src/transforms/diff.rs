@@ -208,9 +208,13 @@ impl<'a> Plan<'_, 'a> {
         }
     }
 
-    /// Folds the index line, and the title when the two path lines below it say the same.
+    /// Folds the index line, and the title when the two path lines are all that is below it: a mode or a rename without
+    /// a title would read as one of the file before.
     fn fold_header(&mut self, header: Range<usize>) {
-        let has_paths = self.scan.lines[header.clone()].iter().any(|line| line.starts_with("+++ "));
+        let lines = &self.scan.lines[header.clone()];
+        let is_path = |line: &str| line.starts_with("--- ") || line.starts_with("+++ ");
+        let others = lines.iter().zip(&self.scan.roles[header.clone()]).filter(|(_, role)| **role == Role::Header);
+        let has_paths = lines.iter().any(|line| line.starts_with("+++ ")) && { others }.all(|(line, _)| is_path(line));
         for at in header {
             let role = self.scan.roles[at];
             if role == Role::Index || (role == Role::Title && has_paths) {
@@ -248,7 +252,8 @@ fn write(scan: &Scan<'_>, folds: &[Option<Fold>]) -> (String, usize) {
     let mut sections = scan.sections.iter().peekable();
     let mut path = "";
     for (index, fold) in folds.iter().enumerate() {
-        let starts_file = sections.next_if(|section| section.lines.start == index).map(|section| path = section.path);
+        let starts = sections.next_if(|section| section.lines.start == index);
+        path = starts.map_or(path, |section| section.path);
         if *fold == Some(Fold::Header) {
             writer.close_gap(index);
             if !std::mem::replace(&mut has_header_label, true) {
@@ -256,13 +261,14 @@ fn write(scan: &Scan<'_>, folds: &[Option<Fold>]) -> (String, usize) {
             }
             continue;
         }
-        if writer.gap.fold != *fold {
+        // What is left of a file that is shown in part is not of the next one.
+        if writer.gap.fold != *fold || (starts.is_some() && !writer.gap.has_files()) {
             writer.close_gap(index);
             writer.gap.fold = *fold;
         }
         if fold.is_some() {
-            if starts_file.is_some() {
-                writer.gap.add_file();
+            if let Some(section) = starts {
+                writer.gap.add_file(scan, section);
             }
             writer.gap.add(scan, index, path);
         } else {
@@ -346,7 +352,7 @@ mod tests {
             .concat();
         let small = subset(&Diff, &text, "");
         assert!(
-            small.contains("\n[lockfile folded: Cargo.lock; 80 changed lines in 1 hunks]\n--- a/src/b.rs\n"),
+            small.contains("\n[lockfile folded: Cargo.lock; 80 changed lines in 1 hunk]\n--- a/src/b.rs\n"),
             "{small}"
         );
         let dist = "\n[3 generated files folded: dist/x.js … dist/z.js; 240 changed lines in 3 hunks]\n";
@@ -379,8 +385,8 @@ mod tests {
             + "diff --git a/b.c b/b.c\n--- a/b.c\n+++ b/b.c\n@@ -1,2 +1,2 @@\n {\n-  a();\n+\ta();\n";
         let small = subset(&Diff, &text, "");
         for label in [
-            "[9 pure renames folded: new/0 … new/8]",
-            "[mode change folded: run]",
+            "[9 pure renames folded: old/0 → new/0 … old/8 → new/8]",
+            "[mode change folded: run 100644→100755]",
             "[binary file folded: i.png]",
             "[whitespace-only hunk folded: 2 changed lines]",
         ] {
@@ -410,6 +416,36 @@ mod tests {
         assert!(small.contains("[39 changed lines of Cargo.lock left out]"), "{small}");
         let small = subset(&Diff, &text, "What changed in Cargo.lock?");
         assert_eq!(small.matches("new_call").count(), 120);
+    }
+
+    #[test]
+    fn a_folded_file_after_one_that_is_shown_in_part_has_its_own_label() {
+        let pairs = |path: &str, count: usize| {
+            let lines: String = (0..count).map(|at| format!("-old {path} {at} {}\n+new\n", "x".repeat(60))).collect();
+            format!("--- a/{path}\n+++ b/{path}\n@@ -1,{count} +1,{count} @@\n{lines}")
+        };
+        let text = pairs("package-lock.json", 12).replacen("x", "leftpad ", 1).replacen("-old", "-leftpad", 1)
+            + &pairs("secrets.lock", 30)
+            + &pairs("src/a.rs", 40);
+        let small = subset(&Diff, &text, "why `leftpad`?");
+        assert!(small.contains("[23 changed lines of package-lock.json left out]\n"), "{small}");
+        assert!(small.contains("]\n[lockfile folded: secrets.lock; 60 changed lines in 1 hunk]\n"), "{small}");
+    }
+
+    #[test]
+    fn a_label_of_unchanged_lines_says_that_none_changed() {
+        let text = file("Cargo.lock", &[20]).replace("new_call", "leftpad").replace("old_call", "leftpad")
+            + &file("src/a.rs", &all_lines());
+        let small = subset(&Diff, &text, "why `leftpad`?");
+        assert!(small.contains("[20 lines of Cargo.lock left out, none changed]"), "{small}");
+    }
+
+    #[test]
+    fn a_title_stays_over_a_mode_of_its_file() {
+        let gone = file("src/gone.rs", &all_lines()).replacen("index", "deleted file mode 100644\nindex", 1);
+        let small = subset(&Diff, &(file("src/a.rs", &[3]) + &gone), "");
+        assert!(small.contains("\ndiff --git a/src/gone.rs b/src/gone.rs\ndeleted file mode 100644\n--- a"), "{small}");
+        assert!(small.starts_with("[3 title and index lines of files left out, here and below]\n"), "{small}");
     }
 
     #[test]

@@ -74,6 +74,13 @@ pub(crate) fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
     }
 }
 
+/// Whether a line reads like a label of [`write_subset`] or of the counts below it, with or without a backslash before
+/// it. Such a line of the text itself must be told from ours.
+pub(crate) fn is_like_label(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t', '\\']);
+    ["[line ", "[lines ", "[counted", "[\\ "].iter().any(|start| line.starts_with(start))
+}
+
 /// Writes the kept lines verbatim and in order, with a label of every gap: `[lines 17-428 omitted]`, numbered from 1 as
 /// in the original. `show` writes a line; `note` may add to a gap's label what is in it.
 pub(crate) fn write_subset(

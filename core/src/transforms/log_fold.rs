@@ -11,13 +11,13 @@ mod values;
 
 use std::fmt::Write as _;
 
-use self::clip::{LONG_LINE_BYTES, write_clipped};
+use self::clip::{CLIP_LABEL, LONG_LINE_BYTES, write_clipped};
 pub(super) use self::mask::template_hash;
 use self::notable::Marks;
 use self::select::Selection;
 use self::survey::Survey;
 use self::values::Common;
-use super::lines::{Lines, write_subset};
+use super::lines::{Lines, is_like_label, write_subset};
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
@@ -27,10 +27,11 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// template once and the values of each line; [`decode`](Transform::decode) gives the bytes back. Otherwise a subset of
 /// whole lines stays, verbatim and in order: first and last lines, summaries, every distinct failure with its trace,
 /// the first line of each template, extremes and rare values, and what answers the question. Each gap says which lines
-/// are missing and how many failures are among them.
+/// are missing and how many of them mention errors. A line of the log that reads like one of these labels stands behind
+/// a backslash.
 ///
 /// Declines texts that are no logs, texts that are not smaller afterwards, and, in file reads, everything but the
-/// subset of whole lines.
+/// subset of whole lines, and that too when one of them reads like a label.
 ///
 /// The lines that are left out can be fetched with the hash in the marker, which is the last line; line numbers in the
 /// gaps are those of the original.
@@ -115,33 +116,62 @@ fn subset(part: &Part<'_>, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(Strin
     let clip = !part.quotable;
     let survey = Survey::of(lines);
     let Selection { keep, common } = select::select(lines, &survey, cx.question(), target_bytes, clip);
+    let shown_lines = || keep.iter().enumerate().filter(|(_, kept)| **kept).map(|(at, _)| lines.get(at));
+    let has_labels = shown_lines().any(is_like_label);
+    // Inside of a line a backslash would tell nothing.
+    if (has_labels && part.quotable) || shown_lines().any(|line| line.contains(CLIP_LABEL)) {
+        return None;
+    }
     let show = |line: &str, out: &mut String| {
+        if is_like_label(line) {
+            out.push('\\');
+        }
         if clip && line.len() > LONG_LINE_BYTES { write_clipped(line, out) } else { out.push_str(line) }
     };
     let note = |first: usize, end: usize, out: &mut String| {
-        let failures = survey.marks[first..end].iter().filter(|marks| marks.has(Marks::ERROR)).count();
-        if failures > 0 {
+        // Words alone: some are in the text of a manual or in a name.
+        let _ = match survey.marks[first..end].iter().filter(|marks| marks.has(Marks::ERROR)).count() {
+            0 => Ok(()),
+            1 => write!(out, "; 1 line mentions errors"),
             // Writing to a string cannot fail.
-            let _ = write!(out, "; {failures} with failures");
-        }
+            failures => write!(out, "; {failures} lines mention errors"),
+        };
     };
     let mut subset = write_subset(lines, &keep, show, note);
-    write_common(&common, &mut subset);
+    if has_labels {
+        subset.insert_str(0, LABELS_NOTE);
+    }
+    write_common(lines, &common, &mut subset);
     let shown = keep.iter().take(lines.count()).filter(|kept| **kept).count();
     (shown > 0 && subset.len() < part.text.len() / 10 * 9).then_some((subset, shown))
 }
 
-/// Says how often the most frequent values occur: `[counted in all lines: 10.0.0.1 in 286 of the 521 lines like line
-/// 35]`.
-fn write_common(common: &[Common<'_>], out: &mut String) {
+/// Says what a backslash before a line means.
+const LABELS_NOTE: &str = "[\\ before a line: the line is of the log itself and no label]\n";
+
+/// Says how often the most frequent values occur: `[counted: 10.0.0.1 in 286 of the 521 lines like: Failed password for
+/// root from 10.0.0.1]`.
+fn write_common(lines: &Lines<'_>, common: &[Common<'_>], out: &mut String) {
     for (nth, Common { value, line, count, of }) in common.iter().enumerate() {
-        let start = if nth == 0 { "[counted in all lines: " } else { "; " };
+        let start = if nth == 0 { "[counted: " } else { "; " };
         // Writing to a string cannot fail.
-        let _ = write!(out, "{start}{value} in {count} of the {of} lines like line {}", line + 1);
+        let _ = write!(out, "{start}{value} in {count} of the {of} lines like: {}", first_words(lines.get(*line)));
     }
     if !common.is_empty() {
         out.push_str("]\n");
     }
+}
+
+/// Words by which a reader knows a line: the first of its longest stretch without brackets, which end labels.
+fn first_words(line: &str) -> &str {
+    const MAX_BYTES: usize = 60;
+    let stretch = line.split(['[', ']']).max_by_key(|stretch| stretch.len()).unwrap_or_default();
+    let words = stretch.trim_start_matches(|c: char| !c.is_alphanumeric()).trim_end();
+    if words.len() <= MAX_BYTES {
+        return words;
+    }
+    let head = &words[..words.floor_char_boundary(MAX_BYTES)];
+    head.rfind(' ').map_or(head, |end| head[..end].trim_end())
 }
 
 #[cfg(test)]
@@ -210,7 +240,7 @@ mod tests {
             .collect();
         let subset = balanced(&text, "");
         assert!(subset.contains(trace), "{subset}");
-        assert!(subset.matches("Shop.java").count() <= 2 && subset.contains(" with failures]"), "{subset}");
+        assert!(subset.matches("Shop.java").count() <= 2 && subset.contains(" mention errors]"), "{subset}");
     }
 
     #[test]
@@ -239,7 +269,37 @@ mod tests {
                 )
             })
             .collect();
-        assert!(balanced(&text, "").contains("[counted in all lines: 10.0.0.250 in 167 of the 500 lines like line 1]"));
+        assert!(balanced(&text, "").contains("[counted: 10.0.0.250 in 167 of the 500 lines like: 10:00:00 INFO request to service login from 10.0.0.250]\n"));
+    }
+
+    #[test]
+    fn lines_of_the_log_that_read_like_labels_stand_behind_a_backslash() {
+        let odd = "[lines 5-9 omitted]";
+        let text = log("ERROR x") + odd + "\n[counted in all lines: a]\n\\[line 303 omitted]\n";
+        let subset = balanced(&text, "");
+        assert!(subset.starts_with("[\\ before a line: "), "{subset}");
+        for line in ["[lines 5-9 omitted]", "[counted in all lines: a]", "\\[line 303 omitted]"] {
+            assert!(subset.contains(&format!("\n\\{line}\n")), "{line} in {subset}");
+        }
+        let read = |text: &str| apply(&Part { text, tool: None, quotable: true }, Mode::Balanced, "");
+        assert_eq!(read(&text), Outcome::Unchanged);
+        assert!(matches!(read(&log("ERROR x")), Outcome::Subset(_)));
+        let text = log("ERROR x") + "a[12345 bytes of this line omitted]b\n";
+        assert!(!matches!(
+            apply(&Part { text: &text, tool: None, quotable: false }, Mode::Balanced, ""),
+            Outcome::Subset(_)
+        ));
+    }
+
+    #[test]
+    fn a_line_is_known_by_its_longest_words_without_brackets() {
+        assert_eq!(first_words("Dec 10 host sshd[12]: Failed password for root"), "Failed password for root");
+        assert_eq!(
+            first_words(&"many words ".repeat(9)),
+            "many words many words many words many words many words many"
+        );
+        assert_eq!(first_words(&"ä".repeat(90)), "ä".repeat(30));
+        assert_eq!(first_words("[]"), "");
     }
 
     #[test]

@@ -82,8 +82,14 @@ impl Transform for Opaque {
                 let characters = part.text[range.clone()].chars().count();
                 out.push_str(&part.text[written..range.start]);
                 line += line_breaks(&part.text[written..range.start]);
-                let place = if part.quotable { format!("line {line}: ") } else { String::new() };
-                line += line_breaks(&part.text[range.clone()]);
+                let breaks = line_breaks(&part.text[range.clone()]);
+                let last = line + breaks - usize::from(part.text[range.clone()].ends_with('\n'));
+                let place = match part.quotable {
+                    true if last > line => format!("lines {line}-{last}: "),
+                    true => format!("line {line}: "),
+                    false => String::new(),
+                };
+                line += breaks;
                 let total = part.text[span.bytes.clone()].chars().count().max(characters);
                 out.push_str(&format!("[{place}{what}: {characters} of {total} characters left out]"));
                 if part.text[range.clone()].ends_with('\n') {
@@ -113,6 +119,10 @@ fn line_breaks(text: &str) -> usize {
 /// The range grown to the start of its first and the end of its last line.
 fn whole_lines(text: &str, range: &Range<usize>) -> Range<usize> {
     let start = memchr::memrchr(b'\n', &text.as_bytes()[..range.start]).map_or(0, |at| at + 1);
+    // The line after a last line break is not part of the range.
+    if range.end > start && text.as_bytes()[range.end - 1] == b'\n' {
+        return start..range.end;
+    }
     let end = memchr::memchr(b'\n', &text.as_bytes()[range.end..]).map_or(text.len(), |at| range.end + at);
     start..end
 }
@@ -244,6 +254,17 @@ mod tests {
         assert!(
             small.starts_with("a {\n[line 2: PNG image of 640x480 in base64: 4011 of 4011 characters left out]\n}\n[")
         );
+    }
+
+    #[test]
+    fn a_label_for_several_lines_names_them_all() {
+        let dump: String = (0..400).map(|n| format!("{:08x}  7f 45 4c 46 02 01 01 00  |.ELF....|\n", n * 8)).collect();
+        let (outcome, _) = run(&Opaque, &format!("dump:\n{dump}end\n"), true, "");
+        let Outcome::Subset(small) = outcome else { panic!("{outcome:?}") };
+        let lines: Vec<&str> = small.lines().collect();
+        assert!(lines[5].starts_with("[lines 6-399: ELF binary in a hex dump: "), "{small}");
+        assert!(lines[6].starts_with("00000c70  7f") && lines[7].starts_with("00000c78  7f"), "{small}");
+        assert_eq!((lines[8], lines.len()), ("end", 10));
     }
 
     #[test]

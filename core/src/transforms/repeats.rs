@@ -96,6 +96,8 @@ pub struct Repeat {
     pub shown: usize,
     /// Lines of the block.
     pub total: usize,
+    /// The earlier block that shows the content, by its place among all that [`Repeats::see`] was given.
+    pub of: usize,
 }
 
 #[derive(Debug)]
@@ -139,10 +141,10 @@ impl<'a> Repeats<'a> {
         }
         let hash = sighting.hash.unwrap_or_else(|| Hash::of(text));
         let may_change = sighting.eligible && !carries_marker(text);
-        if let Some(earlier) = self.visible.get(&hash).filter(|_| may_change) {
-            let head = format!("[same as {}]\n", name(&self.blocks[*earlier].sighting));
+        if let Some(earlier) = self.visible.get(&hash).copied().filter(|_| may_change) {
+            let head = format!("[same as {}]\n", name(&self.blocks[earlier].sighting));
             self.blocks.push(Known { sighting, hash, sketch: Vec::new() });
-            return Some(reference(head, hash, 0, text.lines().count()));
+            return Some(reference(head, hash, 0, text.lines().count(), earlier));
         }
         let lines = Lines::of(text);
         let sketch = sketch_of(&lines.contents);
@@ -177,13 +179,14 @@ impl<'a> Repeats<'a> {
             }
             Shown::Subset(subset) => {
                 let key = (*hash, Hash::of(subset));
-                let Some(earlier) = self.subsets.get(&key) else {
+                let Some(&earlier) = self.subsets.get(&key) else {
                     self.subsets.insert(key, index);
                     return None;
                 };
                 let total = sighting.text.lines().count();
-                let earlier = name(&self.blocks[*earlier].sighting);
-                Some(reference(format!("[same as {earlier}, shortened there in the same way]\n"), *hash, 0, total))
+                let place = name(&self.blocks[earlier].sighting);
+                let head = format!("[same as {place}, shortened there in the same way]\n");
+                Some(reference(head, *hash, 0, total, earlier))
             }
         }
     }
@@ -223,7 +226,7 @@ impl<'a> Repeats<'a> {
         let (_, index, old, partners) = best.max_by_key(|(common, index, ..)| (*common, *index))?;
         let head = format!("[{} again, except for what is shown here]\n", name(&self.blocks[index].sighting));
         let (text, shown) = changes(&old, new, &partners, head);
-        (shown < new.whole.len()).then(|| reference(text, hash, shown, new.whole.len()))
+        (shown < new.whole.len()).then(|| reference(text, hash, shown, new.whole.len(), index))
     }
 }
 
@@ -245,7 +248,10 @@ fn changes(old: &Lines<'_>, new: &Lines<'_>, partners: &[Option<usize>], head: S
             at += 1;
             continue;
         };
-        let follows = |offset: &usize| partners.get(at + offset) == Some(&Some(first + offset));
+        // Numbers before the lines must all be off by the same, or the label would not tell them.
+        let shift = |offset: usize| Some(new.name(at + offset)?.wrapping_sub(old.name(first + offset)?));
+        let follows =
+            |offset: &usize| partners.get(at + offset) == Some(&Some(first + offset)) && shift(*offset) == shift(0);
         let end = at + (0..).take_while(follows).count();
         let start = if at == 0 { 0 } else { (at + CONTEXT_LINES).min(end) };
         let stop = if end == new.whole.len() { end } else { end.saturating_sub(CONTEXT_LINES).max(start) };
@@ -276,9 +282,9 @@ fn stretch(old: &Lines<'_>, its: Range<usize>, new: &Lines<'_>, here: Range<usiz
 }
 
 /// Puts the marker line under a text that ends with a line break.
-fn reference(mut text: String, hash: Hash, shown: usize, total: usize) -> Repeat {
+fn reference(mut text: String, hash: Hash, shown: usize, total: usize, of: usize) -> Repeat {
     text.push_str(&Marker { shown, total, unit: "lines", hash }.to_string());
-    Repeat { text, hash, shown, total }
+    Repeat { text, hash, shown, total, of }
 }
 
 /// What a reader finds a block by: its place, its tool, and the first words of the call.
@@ -329,6 +335,23 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_does_not_follow_the_others_is_shown() {
+        let rows = |offset: usize, odd: usize| -> String {
+            (1..=60)
+                .map(|row| {
+                    format!("{}|user_{row} has a row of its own here\n", if row == 31 { odd } else { row + offset })
+                })
+                .collect()
+        };
+        let (first, second) = (rows(0, 31), rows(100, 777));
+        let mut repeats = Repeats::new();
+        assert_eq!(repeats.see(sighting(2, &first)), None);
+        repeats.settle(Shown::Whole);
+        let repeat = repeats.see(sighting(4, &second)).expect("a reference");
+        assert!(repeat.text.contains("777|user_31"), "{}", repeat.text);
+    }
+
+    #[test]
     fn the_same_text_again_becomes_a_reference_with_the_hash_of_the_original() {
         let text = file("a");
         let mut repeats = Repeats::new();
@@ -338,7 +361,7 @@ mod tests {
         let hash = Hash::of(&text);
         let expected =
             format!("[same as messages[2] (read_file src/lib.rs)]\n[0/60 lines shown; headroom_retrieve hash={hash}]");
-        assert_eq!(repeat, Repeat { text: expected, hash, shown: 0, total: 60 });
+        assert_eq!(repeat, Repeat { text: expected, hash, shown: 0, total: 60, of: 0 });
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Transform for SearchResults {
                 Outcome::Lossless(folded)
             }
             (_, Some((mut text, shown))) => {
-                text.push_str(&cx.marker(part.text, shown, total(&lines, &results), "lines"));
+                text.push_str(&cx.marker(part.text, shown, total(&results), "lines"));
                 Outcome::Subset(text)
             }
             (Some(folded), None) => Outcome::Lossless(folded),
@@ -104,9 +104,10 @@ impl Transform for SearchResults {
     }
 }
 
-/// Lines of files in the output; of JSON one for each match, without its frame.
-fn total(lines: &Lines<'_>, results: &Results<'_>) -> usize {
-    if results.style == Style::Json { results.entries.len() + results.others.len() } else { lines.count() }
+/// What is shown or counted in labels: matches, lines around them and other lines, without paths, separators and the
+/// frame of JSON.
+fn total(results: &Results<'_>) -> usize {
+    results.entries.len() + results.others.len()
 }
 
 /// The lossless form, if it is worth reading it and its decoder gives the text back.
@@ -176,6 +177,60 @@ mod tests {
             panic!("a subset")
         };
         assert!(subset.contains("105:        let tenant_quota = Cache::get(key, 15);"), "{subset}");
+    }
+
+    #[test]
+    fn matches_without_numbers_are_not_read_as_paths_or_labels() {
+        let odd = |line: usize| ["src/cache/core.rs", "[2 more]", "mod cache;"][line % 3];
+        let mut text: String = (0..20)
+            .flat_map(|file| (0..40).map(move |line| format!("src/part_{file}/mod.rs:{}{line}\n", odd(line))))
+            .collect();
+        text = text.replace("core.rs0\n", "core.rs\n").replace("more]1\n", "more]\n") + "src/odd.rs\n[2 more]\n";
+        let Outcome::Subset(subset) = apply(&text, Mode::Aggressive, "") else { panic!("a subset") };
+        assert!(subset.contains("\nsrc/part_0/mod.rs\n src/cache/core.rs\n"), "{subset}");
+        assert!(subset.contains("\n\\src/odd.rs\n\\[2 more]\n"), "{subset}");
+        assert!(subset.starts_with("[matches by file: path, then the lines, each behind a space; \\: a line of no"));
+    }
+
+    #[test]
+    fn further_lines_of_a_match_of_several_lines_are_set_off() {
+        let event = |n: usize| {
+            format!(
+                r#"{{"type":"match","data":{{"path":{{"text":"src/a{}.rs"}},"lines":{{"text":"fn f(\n[2 more]\nsrc/b.rs\n"}},"line_number":{n}}}}}"#,
+                n / 20
+            ) + "\n"
+        };
+        let text: String = (1..200).map(event).collect();
+        let Outcome::Subset(subset) = apply(&text, Mode::Balanced, "") else { panic!("a subset") };
+        assert!(subset.contains("\nsrc/a0.rs\n1:fn f(\n [2 more]\n src/b.rs\n"), "{subset}");
+        assert!(subset.contains("; further lines of a match each behind a space]\n"), "{subset}");
+    }
+
+    #[test]
+    fn shown_and_left_out_lines_add_up_to_the_total() {
+        let around = |line: &str| line.replacen(':', "-", 2).replace("value", "around");
+        let text: String =
+            results().lines().map(|line| format!("{line}\n{}\n--\n", around(line).replacen("7-", "8-", 1))).collect();
+        for text in [results(), text] {
+            let Outcome::Subset(subset) = apply(&text, Mode::Balanced, "") else { panic!("a subset") };
+            let number = |text: &str| -> usize {
+                let end = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+                end[end.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1)..].parse().unwrap()
+            };
+            let (labels, marker) = subset.rsplit_once("\n[").unwrap();
+            let mut left_out = 0;
+            for line in labels.lines() {
+                if line.starts_with("[matches by file") {
+                    left_out += if line.contains(" left out") { number(line) } else { 0 };
+                } else if line.starts_with('[') && line.ends_with(" more]") {
+                    left_out += number(line);
+                } else if let Some((count, _)) = line.split_once(" matches]") {
+                    left_out += number(count);
+                }
+            }
+            let (shown, total) = marker.split_once(" lines shown").unwrap().0.split_once('/').unwrap();
+            assert_eq!(number(shown) + left_out, number(total), "{subset}");
+        }
     }
 
     #[test]

@@ -11,6 +11,15 @@ fn assert_prefixes_are_stable(list: &str, mode: Mode, step: usize) {
     let sent = messages(text(&whole));
     let source = messages(list);
     let growing = engine();
+    // What other conversations made known must not matter: each long message is seen alone first.
+    for (index, long) in source.iter().enumerate().filter(|(_, message)| message.len() > 400) {
+        let is_here = |(other, message): &(usize, &String)| *other == index || message.len() <= 400;
+        let others: Vec<&str> =
+            source.iter().enumerate().filter(is_here).map(|(_, message)| message.as_str()).collect();
+        assert!(others.contains(&long.as_str()));
+        let options = CompressOptions { mode, ..CompressOptions::default() };
+        compress_with(&growing, &format!("[{}]", others.join(",")), options);
+    }
     for k in (0..=source.len()).step_by(step) {
         let prefix = format!("[{}]", source[..k].join(","));
         let fresh = compress(&prefix, mode);

@@ -49,17 +49,19 @@ pub(super) struct Gap<'a> {
     hunks: usize,
     files: usize,
     bytes: usize,
-    first: &'a str,
-    last: &'a str,
+    lines: usize,
+    path: &'a str,
+    first: String,
+    last: String,
 }
 
 impl<'a> Gap<'a> {
     /// Adds the line at `index`, which is of the file `path`.
     pub(super) fn add(&mut self, scan: &Scan<'a>, index: usize, path: &'a str) {
         if self.bytes == 0 {
-            (self.start, self.first) = (index, path);
+            (self.start, self.path) = (index, path);
         }
-        self.last = path;
+        self.lines += 1;
         self.bytes += scan.lines[index].len();
         let role = scan.roles[index];
         self.changed += usize::from(role.is_change());
@@ -68,8 +70,17 @@ impl<'a> Gap<'a> {
     }
 
     /// Says that the next line starts a file.
-    pub(super) fn add_file(&mut self) {
+    pub(super) fn add_file(&mut self, scan: &Scan<'_>, section: &Section<'_>) {
+        self.last = name(scan, section);
+        if self.files == 0 {
+            self.first.clone_from(&self.last);
+        }
         self.files += 1;
+    }
+
+    /// Whether it has whole files, from their first lines on.
+    pub(super) fn has_files(&self) -> bool {
+        self.files > 0
     }
 
     /// Whether the lines cost so little that a label would not be shorter.
@@ -79,21 +90,28 @@ impl<'a> Gap<'a> {
 
     /// The label, without a line break; the `first` one of its kind says what later ones mean.
     pub(super) fn label(&self, is_first: bool) -> String {
-        let Self { changed, context, hunks, files, first, .. } = *self;
+        let Self { changed, context, hunks, files, lines, path, ref first, ref last, .. } = *self;
         let (one, many) = match self.fold {
-            Some(Fold::Context) | None if is_first => return format!("[{context} lines of context, as below]"),
-            Some(Fold::Context) | None => return format!("[{context} lines]"),
+            Some(Fold::Context) | None if is_first => {
+                return format!("[{} of context, as below]", counted(context, "line"));
+            }
+            Some(Fold::Context) | None => return format!("[{}]", counted(context, "line")),
             Some(Fold::Header) => return String::new(),
             Some(Fold::Whitespace) if hunks == 1 => {
-                return format!("[whitespace-only hunk folded: {changed} changed lines]");
+                return format!("[whitespace-only hunk folded: {}]", counted(changed, "changed line"));
             }
             Some(Fold::Whitespace) => {
                 return format!("[{hunks} whitespace-only hunks folded: {changed} changed lines]");
             }
             Some(Fold::Change) => {
-                return format!("[{changed} changed and {context} context lines of {first} left out]");
+                return format!("[{changed} changed and {context} context lines of {path} left out]");
             }
-            Some(Fold::File(_)) if files == 0 => return format!("[{changed} changed lines of {first} left out]"),
+            Some(Fold::File(_)) if files == 0 && changed == 0 => {
+                return format!("[{} of {path} left out, none changed]", counted(lines, "line"));
+            }
+            Some(Fold::File(_)) if files == 0 => {
+                return format!("[{} of {path} left out]", counted(changed, "changed line"));
+            }
             Some(Fold::File(class)) => class.folded_as().unwrap_or(("file", "files")),
             Some(Fold::Rename) => ("pure rename", "pure renames"),
             Some(Fold::Mode) => ("mode change", "mode changes"),
@@ -101,14 +119,37 @@ impl<'a> Gap<'a> {
         };
         let (count, names) = match files {
             0 | 1 => (one.to_owned(), first.to_owned()),
-            2 => (format!("2 {many}"), format!("{first}, {}", self.last)),
-            _ => (format!("{files} {many}"), format!("{first} … {}", self.last)),
+            2 => (format!("2 {many}"), format!("{first}, {last}")),
+            _ => (format!("{files} {many}"), format!("{first} … {last}")),
         };
         match hunks {
             0 => format!("[{count} folded: {names}]"),
-            _ => format!("[{count} folded: {names}; {changed} changed lines in {hunks} hunks]"),
+            _ => {
+                format!("[{count} folded: {names}; {} in {}]", counted(changed, "changed line"), counted(hunks, "hunk"))
+            }
         }
     }
+}
+
+fn counted(count: usize, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A file's path, with the one it had before it was renamed, and its modes when these changed.
+fn name(scan: &Scan<'_>, section: &Section<'_>) -> String {
+    let header = section.hunks.first().map_or(section.lines.end, |hunk| hunk.start);
+    let after = |start: &str| {
+        let mut lines = scan.lines[section.lines.start..header].iter();
+        lines.find_map(|line| line.strip_prefix(start)).map(|rest| rest.trim_end().trim_matches('"'))
+    };
+    let mut name = section.path.to_owned();
+    if let (Some(old), Some(new)) = (after("rename from "), after("rename to ")) {
+        name = format!("{old} → {new}");
+    }
+    if let (Some(old), Some(new)) = (after("old mode "), after("new mode ")) {
+        name.push_str(&format!(" {old}→{new}"));
+    }
+    name
 }
 
 /// Context of at most this many bytes stays. Chosen by hand: a label has about as many.

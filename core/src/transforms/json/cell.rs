@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// What lines of a sample that are no rows start with.
+const LINES: [&str; 2] = ["computed over ", "columns not shown: "];
+
 /// Appends a string whose content, escapes as they are, is `content`: bare where nothing else reads the same, else as
 /// JSON. `in_text_column` says that the header marks every cell of the column as a string.
 pub(super) fn write_string(content: &str, in_text_column: bool, out: &mut String) {
@@ -14,14 +17,17 @@ pub(super) fn write_string(content: &str, in_text_column: bool, out: &mut String
     }
 }
 
-/// Whether a string needs no quotes in a cell. Control characters, tabs among them, are always escaped in JSON.
+/// Whether a string needs no quotes in a cell: it reads neither as JSON nor as a sign of the table. Control characters, tabs among them, are always escaped in JSON.
 pub(super) fn is_bare(content: &str, in_text_column: bool) -> bool {
     let bytes = content.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    if matches!(first, b'"' | b'=' | b' ' | b'@') || *last == b' ' {
+    if matches!(first, b'"' | b'=' | b' ' | b'@' | b'[' | b']' | b'}') || *last == b' ' || content.ends_with('…') {
         return false;
     }
-    in_text_column || !(matches!(first, b'{' | b'[' | b'(') || is_literal(content))
+    if LINES.iter().any(|line| content.starts_with(line)) {
+        return false;
+    }
+    in_text_column || !(matches!(first, b'{' | b'(') || is_literal(content))
 }
 
 /// Whether a cell reads as a number, `true`, `false` or `null`.
@@ -95,13 +101,16 @@ mod tests {
 
     #[test]
     fn what_reads_as_another_type_is_quoted() {
-        for content in ["1", "-0.5e+9", "true", "null", "", "{", "[]", "(1)", "=x", " x", "x ", "@1"] {
+        for content in ["1", "-0.5e+9", "true", "null", "", "{", "[]", "(1)", "=x", " x", "x ", "@1", "]", "x…"] {
             assert!(!is_bare(content, false), "{content}");
         }
         for content in ["01", "1.", "-", "1e", "nulls", "2024-05-24", "22km NNE of Hualian, Taiwan", "\\\"x"] {
             assert!(is_bare(content, false), "{content}");
         }
         assert!(is_bare("1", true));
+        for content in ["[3/9 rows shown", "]", "}", "computed over all 9: x", "columns not shown: x", "and so on…"] {
+            assert!(!is_bare(content, true), "{content}");
+        }
         assert!(!is_bare("", true));
     }
 

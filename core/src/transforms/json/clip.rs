@@ -1,9 +1,11 @@
 //! Writes a part of a value in a few bytes: what is left out shows as `…`, with how many members or items it was.
 
+use std::fmt::Write as _;
+
 use crate::json::{Cursor, Kind};
 
 use super::encode::{self, content};
-use super::stats;
+use super::stats::{self, Stats};
 use super::survey::{Survey, Weight};
 use super::table::{Form, Row, Rows};
 
@@ -18,6 +20,9 @@ const REMARKABLE: usize = 2048;
 
 /// Bytes of a value in a row that must be shown, under a key that the question names.
 const ASKED: usize = 400;
+
+/// Of shorter lists of numbers nothing is computed.
+const MIN_NUMBERS: usize = 10;
 
 /// Writes values whole or in part.
 pub(super) struct Clip<'s, 'd> {
@@ -79,6 +84,7 @@ impl<'d> Clip<'_, 'd> {
         };
         let end = out.len() + room;
         out.push(if is_object { '{' } else { '[' });
+        let left_out = self.left_out;
         let mut skipped = 0;
         let mut is_first = true;
         let mut shares = Shares::of(value, self.survey);
@@ -110,8 +116,24 @@ impl<'d> Clip<'_, 'd> {
                 _ => self.write(&Form::Plain, row.value, share.max(16), out),
             }
         }
+        let has_gap = skipped > 0 || self.left_out > left_out;
         gap(&mut skipped, &mut is_first, out);
         out.push(if is_object { '}' } else { ']' });
+        if has_gap && !is_object {
+            describe_numbers(value, out);
+        }
+    }
+}
+
+/// Appends what is computed of a list of numbers.
+fn describe_numbers(list: Cursor<'_>, out: &mut String) {
+    if list.len() < MIN_NUMBERS || list.items().any(|item| !matches!(item.kind(), Kind::Number | Kind::Null)) {
+        return;
+    }
+    let mut stats = Stats::default();
+    list.items().for_each(|item| stats.observe(item.raw(), 0));
+    if let Some((min, max)) = stats.range() {
+        let _ = write!(out, " (computed over all {}: min {min}, max {max})", list.len());
     }
 }
 
@@ -200,7 +222,11 @@ mod tests {
     fn what_is_left_out_is_counted_where_it_was() {
         let numbers: Vec<_> = (1..50).map(|n| n.to_string()).collect();
         let clipped = clip(&format!("[{}]", numbers.join(",")), "", 20);
-        assert!(clipped.starts_with("[1,2,3,4") && clipped.ends_with("]") && clipped.contains(",…+"), "{clipped}");
+        assert!(clipped.starts_with("[1,2,3,4") && clipped.contains(",…+"), "{clipped}");
+        assert!(clipped.ends_with("] (computed over all 49: min 1, max 49)"), "{clipped}");
+        let words: Vec<_> = (1..50).map(|n| format!("\"{n}\"")).collect();
+        let clipped = clip(&format!("[{}]", words.join(",")), "", 20);
+        assert!(clipped.contains(",…+") && clipped.ends_with(']'), "{clipped}");
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use crate::json::{Cursor, Kind};
 
+use super::cell;
+use super::clip::Clip;
 use super::encode::{self, Traits, content};
-use super::stats::{Stats, short};
+use super::stats::Stats;
 use super::survey::Survey;
 use super::table::{Form, Table};
 
@@ -15,19 +17,22 @@ const MOSTLY: usize = 9;
 /// Tables of fewer rows state no usual values, and nothing is computed of them.
 const MIN_ROWS: usize = 10;
 
+/// Bytes of a value that all or nearly all rows have.
+const CONSTANT: usize = 160;
+
 /// Columns that are shorter on average than this are never left out for want of room. In bytes.
 const SHORT: usize = 32;
 
 /// Where a column is shown.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Shown<'d> {
     /// In the rows.
     Cells,
-    /// In the header: all rows have the value.
-    Constant,
-    /// In the header, and in the rows that differ; empty for "not there".
-    Mostly(&'d str),
-    /// As the column of that place, apart from quotes.
+    /// In the header: all rows have the value, of which this is the first.
+    Constant(Cursor<'d>),
+    /// In the header, and in the rows that differ; the first such value, `None` for "not there".
+    Mostly(Option<Cursor<'d>>),
+    /// As the column of that place.
     Same(usize),
     /// Nowhere: addresses and hashes that nobody asked for, or what there is no room for.
     Dropped,
@@ -52,6 +57,14 @@ impl<'d> SampleColumn<'d> {
         table.columns.get(self.index).map_or(&Form::Plain, |column| &column.form)
     }
 
+    pub(super) fn is_in_cells(&self) -> bool {
+        matches!(self.shown, Shown::Cells)
+    }
+
+    fn is_dropped(&self) -> bool {
+        matches!(self.shown, Shown::Dropped)
+    }
+
     fn observe(&mut self, value: Cursor<'d>) {
         self.nested += usize::from(matches!(value.kind(), Kind::Array | Kind::Object));
         self.stats.observe(value.raw(), 0);
@@ -72,12 +85,12 @@ impl<'d> Columns<'d> {
         let (traits, shaped) = encode::traits(table);
         let names = header_names(table).into_iter().zip(&traits).enumerate();
         let list = names.map(|(index, (name, traits))| {
-            let path = survey.path_at(traits.first_at).filter(|_| traits.present > 0);
+            let path = traits.first.and_then(|first| survey.path_at(first.span().start));
             // The path may have values of other tables too, or be one of several below a nested value.
             let stats = path.map(|path| &path.stats).filter(|stats| stats.count == traits.present);
             SampleColumn {
                 name,
-                shown: if traits.constant(shaped).is_some() { Shown::Constant } else { Shown::Cells },
+                shown: traits.first.filter(|_| traits.constant(shaped).is_some()).map_or(Shown::Cells, Shown::Constant),
                 is_text: traits.is_text(),
                 is_asked: path.is_some_and(|path| path.is_asked),
                 nested: 0,
@@ -102,31 +115,31 @@ impl<'d> Columns<'d> {
             columns.compare(&cells, is_first);
             is_first = false;
         }
-        columns.decide();
+        columns.decide(table);
         columns
     }
 
     /// Notes which columns have had the same contents in every row.
     fn compare(&mut self, cells: &[Option<Cursor<'d>>], is_first: bool) {
-        let text =
-            |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| content(value.raw()).unwrap_or(value.raw()));
+        let raw = |at: usize| cells.get(at).and_then(|cell| *cell).map(|value| value.raw());
         for index in 1..self.list.len() {
-            let Some(column) = self.list.get(index).filter(|column| column.shown == Shown::Cells) else { continue };
+            let Some(column) = self.list.get(index).filter(|column| column.is_in_cells()) else { continue };
             let same = if is_first {
                 // Short contents are the same by accident.
-                let is_telling = text(index).is_some_and(|text| text.len() > 3);
-                (0..index).find(|other| is_telling && text(*other) == text(index) && self.list[*other].same.is_none())
+                let is_telling = raw(index).is_some_and(|raw| content(raw).unwrap_or(raw).len() > 3);
+                (0..index).find(|other| is_telling && raw(*other) == raw(index) && self.list[*other].same.is_none())
             } else {
-                column.same.filter(|other| text(*other) == text(index))
+                column.same.filter(|other| raw(*other) == raw(index))
             };
-            self.list[index].same = same.filter(|other| self.list[*other].shown == Shown::Cells);
+            self.list[index].same = same.filter(|other| self.list[*other].is_in_cells());
         }
     }
 
-    fn decide(&mut self) {
+    fn decide(&mut self, table: &Table<'d>) {
         let rows = self.shaped;
+        let mut usual = Vec::new();
         for column in &mut self.list {
-            if column.shown != Shown::Cells {
+            if !column.is_in_cells() {
                 continue;
             }
             let stats = &column.stats;
@@ -136,14 +149,31 @@ impl<'d> Columns<'d> {
             } else if stats.is_opaque() && !column.is_asked {
                 column.shown = Shown::Dropped;
             } else if rows >= MIN_ROWS && missing * 10 >= rows * MOSTLY {
-                column.shown = Shown::Mostly("");
+                column.shown = Shown::Mostly(None);
             } else if rows >= MIN_ROWS
                 && missing == 0
                 && let Some((raw, seen)) = stats.most_frequent().first()
                 && seen.count as usize * 10 >= rows * MOSTLY
             {
-                column.shown = Shown::Mostly(raw);
+                usual.push((column.index, *raw));
             }
+        }
+        // Nine of ten rows have it, so that it comes soon.
+        let mut cells = Vec::new();
+        let mut rows = table.rows();
+        while !usual.is_empty()
+            && let Some(row) = rows.next()
+        {
+            if !table.cells(row.value, &mut cells) {
+                continue;
+            }
+            usual.retain(|(index, raw)| {
+                let first = cells.get(*index).copied().flatten().filter(|value| value.raw() == *raw);
+                if let (Some(_), Some(column)) = (first, self.list.get_mut(*index)) {
+                    column.shown = Shown::Mostly(first);
+                }
+                first.is_none()
+            });
         }
     }
 
@@ -153,7 +183,7 @@ impl<'d> Columns<'d> {
     pub(super) fn fit(&mut self, room: usize) {
         let rows = self.shaped.max(1);
         loop {
-            let shown = || self.list.iter().filter(|column| column.shown == Shown::Cells);
+            let shown = || self.list.iter().filter(|column| column.is_in_cells());
             let total: usize = shown().map(|column| column.stats.bytes / rows + 1).sum();
             let candidates = shown().filter(|column| !column.is_asked && column.stats.bytes > SHORT * rows);
             let next = candidates.max_by_key(|column| {
@@ -161,10 +191,8 @@ impl<'d> Columns<'d> {
                 let bytes = column.stats.bytes;
                 (is_nested, if is_nested { bytes } else { usize::MAX - bytes }, column.index)
             });
-            let texts = self
-                .list
-                .iter()
-                .filter(|column| column.shown == Shown::Cells && column.stats.strings * 2 > column.stats.count);
+            let texts =
+                self.list.iter().filter(|column| column.is_in_cells() && column.stats.strings * 2 > column.stats.count);
             let is_last = texts.count() < 2;
             let next = next.filter(|column| total > room && !(is_last && column.stats.strings > 0));
             let Some(index) = next.map(|column| column.index) else { return };
@@ -174,49 +202,64 @@ impl<'d> Columns<'d> {
         }
     }
 
-    /// Whether something of a column is in no row.
-    pub(super) fn leaves_out(&self) -> bool {
-        self.list.iter().any(|column| column.shown == Shown::Dropped)
-    }
-
-    pub(super) fn write_header(&self, table: &Table<'d>, out: &mut String) {
+    /// Writes the columns of the cells, then those that need none.
+    pub(super) fn write_header(&self, table: &Table<'d>, clip: &mut Clip<'_, 'd>, out: &mut String) {
         let mut separator = "";
         for ((column, of_table), traits) in self.list.iter().zip(&table.columns).zip(&self.traits) {
-            match &column.shown {
-                Shown::Constant => {
-                    let value = short(traits.constant(self.shaped).unwrap_or(""), 160);
-                    let _ = write!(out, "{separator}{}={value}", column.name);
-                }
-                Shown::Cells => {
-                    out.push_str(separator);
-                    out.push_str(&column.name);
-                    encode::write_kind(of_table, traits, out);
-                }
-                Shown::Same(other) => {
-                    let name = self.list.get(*other).map_or("", |column| &column.name);
-                    let _ = write!(out, "{separator}{}=({name})", column.name);
-                }
-                Shown::Mostly(_) | Shown::Dropped => continue,
+            if column.is_in_cells() {
+                out.push_str(separator);
+                out.push_str(&column.name);
+                encode::write_kind(of_table, traits, out);
+                separator = "\t";
             }
-            separator = "\t";
         }
-        let mut before = "\tunless a row says otherwise: ";
+        for column in &self.list {
+            if let Shown::Same(other) = column.shown {
+                let name = self.list.get(other).map_or("", |column| &column.name);
+                let _ = write!(out, "{separator}{}=({name})", column.name);
+                separator = "\t";
+            }
+        }
+        let mut before = format!("{separator}{}: ", encode::CONSTANTS);
+        for column in &self.list {
+            if let Shown::Constant(value) = column.shown {
+                let _ = write!(out, "{before}{}=", column.name);
+                clip.write(&Form::Plain, value, CONSTANT, out);
+                before = ", ".into();
+                separator = "\t";
+            }
+        }
+        let mut before = format!("{separator}unless a row says otherwise (@name=value): ");
         for column in &self.list {
             if let Shown::Mostly(value) = column.shown {
-                let value = if value.is_empty() { " missing".into() } else { format!("={}", short(value, 80)) };
-                let _ = write!(out, "{before}{}{value}", column.name);
-                before = ", ";
+                let _ = write!(out, "{before}{}", column.name);
+                match value {
+                    Some(value) => {
+                        out.push('=');
+                        clip.write(&Form::Plain, value, CONSTANT, out);
+                    }
+                    None => out.push_str(" missing"),
+                }
+                before = ", ".into();
             }
         }
     }
 
     /// Writes what is computed of all rows, and which columns no row shows.
-    pub(super) fn write_summary(&self, is_sample: bool, out: &mut String) {
-        let mut before = format!("computed over all {}: ", self.shaped);
+    pub(super) fn write_summary(&self, table: &Table<'d>, is_sample: bool, out: &mut String) {
+        let rows = table.len();
+        let mut before = if self.shaped == rows {
+            format!("computed over all {rows}: ")
+        } else {
+            format!("computed over {} of {rows} rows: ", self.shaped)
+        };
         for column in self.list.iter().filter(|_| is_sample && self.shaped >= MIN_ROWS) {
             let is_shown = matches!(column.shown, Shown::Cells | Shown::Mostly(_));
             if is_shown && column.nested * 2 <= column.stats.count && column.stats.count > 0 {
                 let _ = write!(out, "{before}{}", column.name);
+                if column.stats.count < self.shaped {
+                    let _ = write!(out, " in {} rows,", column.stats.count);
+                }
                 column.stats.describe(out);
                 before = "; ".into();
             }
@@ -225,33 +268,28 @@ impl<'d> Columns<'d> {
             out.push('\n');
         }
         let mut before = "columns not shown: ";
-        for column in self.list.iter().filter(|column| column.shown == Shown::Dropped) {
+        for column in self.list.iter().filter(|column| column.is_dropped()) {
             let over = if column.stats.has_more { "over " } else { "" };
             let _ = write!(out, "{before}{} ({over}{} distinct)", column.name, column.stats.seen.len());
             before = ", ";
         }
-        if self.leaves_out() {
+        if before == ", " {
             out.push('\n');
         }
     }
 }
 
-/// The dotted names of the columns; of lists the strings of a first row that names them, or their places.
+/// The dotted names of the columns; of lists what their places are called, or where they are.
 fn header_names(table: &Table<'_>) -> Vec<String> {
-    if table.is_of_lists() {
-        let first = table.source.items().next();
-        let names: Vec<_> = first.into_iter().flat_map(|row| row.items()).collect();
-        let are_names = names.iter().all(|name| name.kind() == Kind::String && name.raw().len() <= 40);
-        let name = |at: usize| names.get(at).filter(|_| are_names).and_then(|name| content(name.raw()));
-        return (0..table.columns.len()).map(|at| name(at).map_or_else(|| format!("[{at}]"), str::to_owned)).collect();
-    }
-    let name = |path: &[&str]| {
+    let mut names = Vec::with_capacity(table.columns.len());
+    for (place, column) in table.columns.iter().enumerate() {
         let mut name = String::new();
-        for (index, key) in path.iter().enumerate() {
-            name.push_str(if index > 0 { "." } else { "" });
-            super::cell::write_key(key, &mut name);
+        match table.names.list.get(place) {
+            _ if !table.is_of_lists() => encode::write_path(&column.path, &mut name),
+            Some(raw) => cell::write_key(raw, &mut name),
+            None => name = format!("[{place}]"),
         }
-        name
-    };
-    table.columns.iter().map(|column| name(&column.path)).collect()
+        names.push(name);
+    }
+    names
 }

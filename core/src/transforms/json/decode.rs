@@ -1,7 +1,7 @@
 //! Reads what the encoder writes back into minified JSON.
 
 use super::cell;
-use super::encode::content;
+use super::encode::{CONSTANTS, PLACES, content};
 use super::spelling::string_end;
 
 /// More than this is not written, whatever a header asks for.
@@ -91,7 +91,7 @@ fn read_table(text: &str, open: u8, out: &mut String) -> Option<usize> {
 fn read_rows<'t>(table: &'t str, count: usize, is_map: bool, out: &mut String) -> Option<&'t str> {
     let (header, mut rest) = table.split_once('\n')?;
     let header = if is_map { header.strip_prefix("key\t")? } else { header };
-    let columns: Vec<_> = header.split('\t').map(read_column).collect::<Option<_>>()?;
+    let columns = read_header(header)?;
     out.push(if is_map { '{' } else { '[' });
     for index in 0..count {
         let mut line;
@@ -276,21 +276,59 @@ fn read_lists<'t>(lists: &'t str, count: usize, out: &mut String) -> Option<&'t 
     Some(rest)
 }
 
-fn read_column(header: &str) -> Option<Column<'_>> {
-    let mut path = Vec::new();
-    let mut rest = header;
-    loop {
-        let key;
-        (key, rest) = read_key(rest)?;
-        path.push(key);
-        match rest.strip_prefix('.') {
-            Some(more) => rest = more,
-            None => break,
-        }
+/// The columns in the order that the rows' members have.
+fn read_header(header: &str) -> Option<Vec<Column<'_>>> {
+    let (cells, constants) = match header.rsplit_once('\t') {
+        Some((cells, last)) if is_constants(last) => (cells, last),
+        None if is_constants(header) => ("", header),
+        _ => return header.split('\t').map(read_column).collect(),
+    };
+    let cells: Vec<_> = cells.split('\t').filter(|cell| !cell.is_empty()).collect();
+    let mut rest = constants.strip_prefix(CONSTANTS)?;
+    let mut places = None;
+    if let Some(note) = rest.strip_prefix(PLACES) {
+        let (note, left) = note.split_once(')')?;
+        (places, rest) = (Some(read_places(note)?), left);
     }
-    let kind = if let Some(value) = rest.strip_prefix('=') {
-        ColumnKind::Constant(value)
-    } else if rest == ":str" {
+    rest = rest.strip_prefix(": ")?;
+    let mut columns = cells.into_iter().map(read_column).collect::<Option<Vec<_>>>()?;
+    let mut places = places.into_iter().flatten();
+    loop {
+        let (path, left) = read_path(rest)?;
+        let value = left.strip_prefix('=')?;
+        let left = read_raw(value, &mut String::new())?;
+        let column = Column { path, kind: ColumnKind::Constant(value.strip_suffix(left)?) };
+        // Places count from one and rise, so that every column is put before the ones that are to follow it.
+        columns.insert(places.next().map_or(columns.len(), |place| (place - 1).min(columns.len())), column);
+        if left.is_empty() {
+            return Some(columns);
+        }
+        rest = left.strip_prefix(", ")?;
+    }
+}
+
+/// Whether a part of a header holds what all rows have.
+fn is_constants(part: &str) -> bool {
+    part.strip_prefix(CONSTANTS).is_some_and(|rest| rest.starts_with(": ") || rest.starts_with(PLACES))
+}
+
+fn read_places(note: &str) -> Option<Vec<usize>> {
+    let mut places = Vec::new();
+    for run in note.split(' ') {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        // No header has more columns than that.
+        if first == 0 || last > 4096 || places.last().is_some_and(|place| *place >= first) {
+            return None;
+        }
+        places.extend(first..=last);
+    }
+    Some(places)
+}
+
+fn read_column(header: &str) -> Option<Column<'_>> {
+    let (path, rest) = read_path(header)?;
+    let kind = if rest == ":str" {
         ColumnKind::Text
     } else if let Some(affix) = rest.strip_prefix(':') {
         let (prefix, suffix) = affix.split_at(string_end(affix.as_bytes(), 0).filter(|_| affix.starts_with('"'))?);
@@ -303,6 +341,21 @@ fn read_column(header: &str) -> Option<Column<'_>> {
         ColumnKind::Cells(form)
     };
     Some(Column { path, kind })
+}
+
+/// A dotted name, and what is left.
+fn read_path(text: &str) -> Option<(Vec<&str>, &str)> {
+    let mut path = Vec::new();
+    let mut rest = text;
+    loop {
+        let key;
+        (key, rest) = read_key(rest)?;
+        path.push(key);
+        match rest.strip_prefix('.') {
+            Some(more) => rest = more,
+            None => return Some((path, rest)),
+        }
+    }
 }
 
 fn read_key(text: &str) -> Option<(&str, &str)> {

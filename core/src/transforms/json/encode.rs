@@ -1,7 +1,7 @@
 //! Writes a minified JSON value with its tables. In the example two spaces stand for a tab.
 //!
 //! ```text
-//! {"kind":"List","items":[3 rows: id  kind="Pod"  name:str  status.phase  ports[]{port,name}
+//! {"kind":"List","items":[3 rows: id  name:str  status.phase  ports[]{port,name}  in every row (columns 2): kind="Pod"
 //! 1  web-1  Running  [(80,"http")]
 //! 2  7  Failed  []
 //! ={"status":{"phase":"Running"},"id":3}
@@ -11,7 +11,8 @@
 //! A list of objects is `[` *rows* ` rows: `, the columns, one row a line, `]`; an object of like objects is the same
 //! in braces, with the key in the first cell. Cells and columns are separated by tabs.
 //!
-//! - `name=value`: every row has this value, and no cell for it.
+//! - `in every row: name=value, …`: every row has these values, and no cells for them. When they are not the last members
+//!   of a row, their places among all columns stand behind in brackets, counted from one: `(columns 2 5-7)`.
 //! - `name:str`: every cell is a string; elsewhere a cell that reads as a number, `true`, `false` or `null` is one.
 //! - `name:"prefix"+"suffix"`: every cell is what stands between them in a string.
 //! - `a.b`: the member `b` of the member `a`. `a{x,y}`: an object, written `(x,y)`; `a[]{x,y}`: a list of them.
@@ -28,6 +29,12 @@ use super::table::{Column, Form, Row, Table};
 
 /// Values of fewer bytes are minified JSON, whatever is in them.
 const SMALL: usize = 120;
+
+/// Behind the columns of the cells: what all rows have. A name without quotes holds no colon, and no column begins so.
+pub(super) const CONSTANTS: &str = "in every row";
+
+/// Behind [`CONSTANTS`]: which columns they are.
+pub(super) const PLACES: &str = " (columns ";
 
 /// Writes a value. `None` when it would take more than `limit` bytes.
 pub(super) fn encode(root: Cursor<'_>, limit: usize) -> Option<String> {
@@ -81,9 +88,7 @@ fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
 /// What is true of a column in all rows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Traits<'d> {
-    first: Option<&'d str>,
-    /// Where the first value starts.
-    pub(super) first_at: usize,
+    pub(super) first: Option<Cursor<'d>>,
     varies: bool,
     pub(super) present: usize,
     strings: usize,
@@ -97,11 +102,8 @@ impl<'d> Traits<'d> {
         let raw = value.raw();
         self.present += 1;
         match self.first {
-            None => {
-                self.first = Some(raw);
-                self.first_at = value.span().start;
-            }
-            Some(first) => self.varies |= first != raw,
+            None => self.first = Some(value),
+            Some(first) => self.varies |= first.raw() != raw,
         }
         if let Some(content) = content(raw) {
             self.strings += 1;
@@ -114,7 +116,7 @@ impl<'d> Traits<'d> {
 
     /// The value that all of `rows` rows have.
     pub(super) fn constant(&self, rows: usize) -> Option<&'d str> {
-        self.first.filter(|_| !self.varies && self.present == rows)
+        self.first.map(|first| first.raw()).filter(|_| !self.varies && self.present == rows)
     }
 
     /// What all cells begin and end with, when they are addresses.
@@ -156,12 +158,7 @@ fn write_table(table: &Table<'_>, limit: usize, out: &mut String) -> bool {
     let is_map = table.source.kind() == Kind::Object;
     out.push(if is_map { '{' } else { '[' });
     out.push_str(&format!("{} rows: {}", table.source.len(), if is_map { "key\t" } else { "" }));
-    for (index, (column, traits)) in table.columns.iter().zip(&traits).enumerate() {
-        if index > 0 {
-            out.push('\t');
-        }
-        write_column(column, traits, shaped, out);
-    }
+    write_header(table, &traits, shaped, out);
     out.push('\n');
     let mut cells = Vec::new();
     for row in table.rows() {
@@ -207,17 +204,66 @@ pub(super) fn write_key(row: &Row<'_>, out: &mut String) {
     }
 }
 
-fn write_column(column: &Column<'_>, traits: &Traits<'_>, rows: usize, out: &mut String) {
-    for (index, key) in column.path.iter().enumerate() {
+/// The columns of the cells, then those that need none.
+fn write_header(table: &Table<'_>, traits: &[Traits<'_>], rows: usize, out: &mut String) {
+    let mut separator = "";
+    for (column, traits) in table.columns.iter().zip(traits).filter(|(_, traits)| traits.constant(rows).is_none()) {
+        out.push_str(separator);
+        write_column(column, traits, out);
+        separator = "\t";
+    }
+    let places: Vec<_> = (1..).zip(traits).filter(|(_, traits)| traits.constant(rows).is_some()).collect();
+    let Some((first, _)) = places.first() else { return };
+    out.push_str(separator);
+    out.push_str(CONSTANTS);
+    if first + places.len() <= table.columns.len() {
+        out.push_str(PLACES);
+        write_places(places.iter().map(|(place, _)| *place), out);
+        out.push(')');
+    }
+    let mut separator = ": ";
+    for (column, traits) in table.columns.iter().zip(traits) {
+        if let Some(value) = traits.constant(rows) {
+            out.push_str(separator);
+            write_path(&column.path, out);
+            out.push('=');
+            out.push_str(value);
+            separator = ", ";
+        }
+    }
+}
+
+/// Numbers that rise, those that follow one another as `first-last`.
+fn write_places(places: impl Iterator<Item = usize>, out: &mut String) {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for place in places {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == place => *last = place,
+            _ => runs.push((place, place)),
+        }
+    }
+    for (index, (first, last)) in runs.into_iter().enumerate() {
+        out.push_str(if index > 0 { " " } else { "" });
+        out.push_str(&first.to_string());
+        if last > first {
+            out.push_str(&format!("-{last}"));
+        }
+    }
+}
+
+/// The dotted name of a column.
+pub(super) fn write_path(path: &[&str], out: &mut String) {
+    for (index, key) in path.iter().enumerate() {
         if index > 0 {
             out.push('.');
         }
         cell::write_key(key, out);
     }
-    if let Some(value) = traits.constant(rows) {
-        out.push('=');
-        out.push_str(value);
-    } else if let Some((prefix, suffix)) = traits.affix() {
+}
+
+fn write_column(column: &Column<'_>, traits: &Traits<'_>, out: &mut String) {
+    write_path(&column.path, out);
+    if let Some((prefix, suffix)) = traits.affix() {
         out.push_str(&format!(":\"{prefix}\"+"));
         if !suffix.is_empty() {
             out.push_str(&format!("\"{suffix}\""));

@@ -11,6 +11,7 @@ mod failure;
 mod frame;
 mod marks;
 mod minify;
+mod names;
 mod select;
 mod spelling;
 mod stats;
@@ -44,6 +45,12 @@ const MAX_LOSSLESS_RATIO: usize = 24;
 
 /// The first word of a lossless form and of a sample.
 const HEADER: &str = "#json";
+
+/// Behind the header of a sample: what its signs mean.
+const PART: &str = " part; cells are separated by tabs; empty = missing, \"\" = empty text, (name) = same as that column, … = left out";
+
+/// Behind the header of a lossless form with tables: what its signs mean.
+const LEGEND: &str = "; cells are separated by tabs; empty = missing, \"\" = empty text";
 
 /// What a decoder writes at most, in bytes.
 const MAX_DECODED: usize = 1 << 28;
@@ -79,8 +86,8 @@ const MAX_DECODED: usize = 1 << 28;
 /// ```
 /// becomes (with tabs between the cells)
 /// ```text
-/// #json spaced
-/// [20 rows: id  kind="Pod"  spec.port
+/// #json spaced; cells are separated by tabs; empty = missing, "" = empty text
+/// [20 rows: id  spec.port  in every row (columns 2): kind="Pod"
 /// 1  80
 /// 2  81
 /// …
@@ -146,7 +153,7 @@ impl Transform for JsonTable {
         let header = loop {
             let (line, _) = encoded.get(start..)?.split_once('\n')?;
             if let Some(words) = line.strip_prefix(HEADER) {
-                break words;
+                break words.split_once(';').map_or(words, |(words, _legend)| words);
             }
             start += line.len() + 1;
         };
@@ -197,25 +204,25 @@ impl<'a> Around<'a> {
     }
 
     fn lossless(&self, spelling: &Spelling, document: &Document<'_>, room: usize) -> Option<String> {
-        let mut out = self.start(&format!("{}{spelling}", if self.is_string { " string" } else { "" }));
-        let room = room.checked_sub(out.len() + self.after.len() + 1)?;
-        out.push_str(&encode::encode(document.root(), room)?);
+        let string = if self.is_string { " string" } else { "" };
+        let encoded = encode::encode(document.root(), room)?;
+        let has_tables = [" rows: ", " lists:\n"].iter().any(|sign| encoded.contains(sign));
+        let mut out = self.start(&format!("{string}{spelling}{}", if has_tables { LEGEND } else { "" }));
+        out.push_str(&encoded);
         self.end(&mut out);
         Some(out)
     }
 
     fn subset<'t>(&self, document: &Document<'_>, original: &'t str, room: usize, cx: &mut Context<'t>) -> String {
         let survey = Survey::of(document.source(), document.root(), cx.question());
-        let mut out = self.start(" part; … stands for what is left out");
+        let mut out = self.start(PART);
         let clip = Clip { survey: &survey, left_out: 0, is_generous: true };
-        let mut writer = Writer { cx, original, clip, is_marked: false };
-        writer.write(document.root(), room, &mut out);
-        if !writer.is_marked {
-            let total = survey.count(document.root().span());
-            let shown = total.saturating_sub(writer.clip.left_out);
-            out.push('\n');
-            out.push_str(&writer.cx.marker(original, shown, total, "values"));
-        }
+        let mut writer = Writer { cx, original, clip };
+        writer.write(document.root(), None, room, &mut out);
+        let total = survey.count(document.root().span());
+        let shown = total.saturating_sub(writer.clip.left_out);
+        out.push('\n');
+        out.push_str(&writer.cx.marker(original, shown, total, "values"));
         self.end(&mut out);
         out
     }

@@ -28,7 +28,7 @@ impl Candidates {
     /// Chooses the first and the last rows, and what must be shown: rows with something that must be, and the rows that
     /// answer the question best.
     pub(super) fn of(table: &Table<'_>, survey: &Survey<'_>) -> Self {
-        let total = table.source.len();
+        let total = table.len();
         let mut candidates = Self { chosen: vec![None; total], count: 0, extremes: Vec::new(), wanted: Vec::new() };
         let mut scored = Vec::new();
         let mut kinds = HashSet::new();
@@ -89,6 +89,7 @@ impl Candidates {
     /// again as fits, if need be evenly thinned out. Rows spread evenly fill the rest of the room; those that differ from
     /// the ones before in nothing but digits are passed over.
     pub(super) fn choose(mut self, table: &Table<'_>, columns: &Columns<'_>, room: usize) -> Vec<(usize, Option<f32>)> {
+        self.exceptional(table, columns);
         let limits = [(2 * room).max(24), room + room / 2];
         for (list, limit) in
             [std::mem::take(&mut self.extremes), std::mem::take(&mut self.wanted)].into_iter().zip(limits)
@@ -102,6 +103,25 @@ impl Candidates {
         }
         self.fill(table, columns, room);
         self.chosen.iter().enumerate().filter_map(|(index, must)| Some((index, (*must)?))).collect()
+    }
+
+    /// Adds the rows that have a member which nearly all others lack to those that are worth showing.
+    fn exceptional(&mut self, table: &Table<'_>, columns: &Columns<'_>) {
+        let is_rare: Vec<bool> =
+            columns.list.iter().map(|column| matches!(column.shown, Shown::Mostly(None))).collect();
+        if !is_rare.contains(&true) {
+            return;
+        }
+        let mut cells = Vec::new();
+        for (index, row) in table.rows().enumerate() {
+            if table.cells(row.value, &mut cells)
+                && is_rare.iter().zip(&cells).any(|(is_rare, cell)| *is_rare && cell.is_some())
+            {
+                self.wanted.push(index);
+            }
+        }
+        self.wanted.sort_unstable();
+        self.wanted.dedup();
     }
 
     fn has(&self, index: usize) -> bool {

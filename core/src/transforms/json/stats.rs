@@ -21,6 +21,25 @@ pub(super) struct Seen {
 pub(super) struct Extreme<'d> {
     pub(super) value: f64,
     pub(super) raw: &'d str,
+    /// Whether another value is written otherwise and may not be the same, though it has the same `value`.
+    is_blurred: bool,
+}
+
+impl<'d> Extreme<'d> {
+    /// Whichever of two values `is_beyond` the other.
+    fn or(self, raw: &'d str, value: f64, is_beyond: impl Fn(f64, f64) -> bool) -> Self {
+        let is_blurred = || is_long_number(raw) || is_long_number(self.raw);
+        match () {
+            () if is_beyond(value, self.value) => Self { value, raw, is_blurred: false },
+            () if value == self.value && raw != self.raw && is_blurred() => Self { is_blurred: true, ..self },
+            () => self,
+        }
+    }
+}
+
+/// Whether a number has digits that 64 bits may not hold.
+fn is_long_number(raw: &str) -> bool {
+    raw.contains(['e', 'E']) || raw.bytes().filter(u8::is_ascii_digit).count() > 15
 }
 
 /// Counts of the scalars of a column.
@@ -37,6 +56,8 @@ pub(super) struct Stats<'d> {
     /// Values by their source, up to [`MAX_DISTINCT`] of them.
     pub(super) seen: HashMap<&'d str, Seen>,
     pub(super) has_more: bool,
+    /// Values with a magnitude.
+    measured: usize,
     pub(super) min: Option<Extreme<'d>>,
     pub(super) max: Option<Extreme<'d>>,
 }
@@ -55,13 +76,10 @@ impl<'d> Stats<'d> {
             _ => self.numbers += 1,
         }
         if let Some(value) = magnitude(raw) {
-            let extreme = Extreme { value, raw };
-            if self.min.is_none_or(|min| value < min.value) {
-                self.min = Some(extreme);
-            }
-            if self.max.is_none_or(|max| value > max.value) {
-                self.max = Some(extreme);
-            }
+            self.measured += 1;
+            let first = Extreme { value, raw, is_blurred: false };
+            self.min = Some(self.min.map_or(first, |min| min.or(raw, value, |new, old| new < old)));
+            self.max = Some(self.max.map_or(first, |max| max.or(raw, value, |new, old| new > old)));
         }
         self.bytes += raw.len().min(LONG);
         // Counts are of no use when some values are not counted.
@@ -97,6 +115,14 @@ impl<'d> Stats<'d> {
         self.opaque > 0 && self.opaque * 10 >= (self.count - self.nulls) * 9
     }
 
+    /// The smallest and the largest number as they are written, when there is nothing but numbers and `null`, and it is
+    /// certain which they are.
+    pub(super) fn range(&self) -> Option<(&'d str, &'d str)> {
+        let (min, max) = self.min.zip(self.max)?;
+        let is_certain = self.numbers == self.measured && !min.is_blurred && !max.is_blurred;
+        (is_certain && self.numbers + self.nulls == self.count).then_some((min.raw, max.raw))
+    }
+
     /// One line of what is true of the column, for a reader.
     pub(super) fn describe(&self, out: &mut String) {
         let values = self.most_frequent();
@@ -110,19 +136,17 @@ impl<'d> Stats<'d> {
             }
             return;
         }
-        if let (Some(min), Some(max)) = (self.min, self.max)
-            && self.numbers + self.nulls == self.count
-        {
-            let _ = write!(out, " {}..{}", min.raw, max.raw);
+        if let Some((min, max)) = self.range() {
+            let _ = write!(out, " {min}..{max}");
         }
         let _ = write!(out, " {}{distinct} distinct", if self.has_more { "over " } else { "" });
     }
 }
 
-/// At most `limit` characters of a value as it is written.
+/// At most `limit` characters of a value as it is written, a string with its closing quote.
 pub(super) fn short(raw: &str, limit: usize) -> String {
     match raw.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}…", &raw[..end]),
+        Some((end, _)) => format!("{}…{}", &raw[..end], if raw.starts_with('"') { "\"" } else { "" }),
         None => raw.to_owned(),
     }
 }
@@ -238,6 +262,22 @@ mod tests {
         ] {
             assert!(!is_opaque(text), "{text}");
         }
+    }
+
+    fn range<'d>(values: &[&'d str]) -> Option<(&'d str, &'d str)> {
+        let mut stats = Stats::default();
+        values.iter().for_each(|raw| stats.observe(raw, 0));
+        stats.range()
+    }
+
+    #[test]
+    fn a_range_is_told_only_where_it_is_certain() {
+        assert_eq!(range(&["3", "1", "null", "2"]), Some(("1", "3")));
+        assert_eq!(range(&["1.0", "1", "2"]), Some(("1.0", "2")));
+        assert_eq!(range(&["0.30000000000000004", "0.1", "17.000000000000004"]), Some(("0.1", "17.000000000000004")));
+        assert_eq!(range(&["9007199254740993", "9007199254740992", "9007199254740994"]), None);
+        assert_eq!(range(&["1", "2", "1e400"]), None);
+        assert_eq!(range(&["1", "\"x\""]), None);
     }
 
     #[test]

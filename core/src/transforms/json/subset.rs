@@ -1,5 +1,7 @@
 //! Writes a part of a document: the same tables with some of their rows, and what is computed of all of them.
 
+use std::fmt::Write as _;
+
 use crate::json::{Cursor, Kind};
 use crate::transform::Context;
 
@@ -39,8 +41,6 @@ pub(super) struct Writer<'w, 'a, 'd> {
     /// What markers point at.
     pub(super) original: &'a str,
     pub(super) clip: Clip<'w, 'd>,
-    /// Whether a marker was written.
-    pub(super) is_marked: bool,
 }
 
 impl<'w, 'd> Writer<'w, '_, 'd> {
@@ -48,8 +48,8 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         self.clip.survey
     }
 
-    /// Writes a value in about `room` bytes, and what must be shown on top.
-    pub(super) fn write(&mut self, value: Cursor<'d>, room: usize, out: &mut String) {
+    /// Writes a value in about `room` bytes, and what must be shown on top; `parent` is the object or list around it.
+    pub(super) fn write(&mut self, value: Cursor<'d>, parent: Option<Cursor<'d>>, room: usize, out: &mut String) {
         let raw = value.raw();
         let start = out.len();
         // Whole when it fits; tables seldom save more than three quarters.
@@ -63,7 +63,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         if !is_container || room < MIN_TABLE_ROOM {
             return self.clip.write(&Form::Plain, value, room, out);
         }
-        let table = Table::of(value).or_else(|| Table::of_lists(value));
+        let table = Table::of(value).or_else(|| Table::of_lists(value)).map(|table| table.named(parent));
         let table = table.filter(|table| {
             value.len() >= MIN_WIDE_ROWS || value.len() > 3 && table.columns.len() <= MAX_SHORT_COLUMNS
         });
@@ -106,7 +106,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
                 out.push_str(key.raw());
                 out.push(':');
             }
-            self.write(row.value, share.max(40), out);
+            self.write(row.value, Some(value), share.max(40), out);
         }
         clip::gap(&mut skipped, &mut is_first, out);
         out.push(if is_object { '}' } else { ']' });
@@ -114,7 +114,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
 
     fn table(&mut self, table: &Table<'d>, room: usize, out: &mut String) {
         let is_map = table.source.kind() == Kind::Object;
-        let total = table.source.len();
+        let total = table.len();
         let candidates = Candidates::of(table, self.survey());
         let mut columns = Columns::of(table, self.survey());
         columns.fit(room / candidates.count().max(total.min(ENOUGH_ROWS)));
@@ -122,10 +122,12 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         out.push(if is_map { '{' } else { '[' });
         let unit = if table.is_of_lists() { "lists" } else { "rows" };
         out.push_str(&format!("{total} {unit}: {}", if is_map { "key\t" } else { "" }));
-        columns.write_header(table, out);
+        self.clip.is_generous = true;
+        columns.write_header(table, &mut self.clip, out);
         out.push('\n');
         let fitting = room / self.row_bytes(table, &columns);
         let chosen = candidates.choose(table, &columns, fitting.max(3));
+        let left_out = self.clip.left_out;
         for (index, row) in table.rows().enumerate() {
             match chosen.binary_search_by_key(&index, |(index, _)| *index) {
                 Ok(place) => {
@@ -139,12 +141,14 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
             }
         }
         let is_sample = chosen.len() < total;
-        if is_sample || columns.leaves_out() {
+        if is_sample {
             out.push_str(&self.cx.marker(self.original, chosen.len(), total, unit));
             out.push('\n');
-            self.is_marked = true;
-            columns.write_summary(is_sample, out);
+        } else if self.clip.left_out > left_out {
+            // The marker at the end of the whole counts the values and has the hash.
+            let _ = writeln!(out, "[all {total} {unit} shown, values of them left out or cut]");
         }
+        columns.write_summary(table, is_sample, out);
         out.push(if is_map { '}' } else { ']' });
     }
 
@@ -152,7 +156,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
     fn row_bytes(&mut self, table: &Table<'d>, columns: &Columns<'d>) -> usize {
         let left_out = self.clip.left_out;
         let mut scratch = String::new();
-        let step = table.source.len().div_ceil(24).max(1);
+        let step = table.len().div_ceil(24).max(1);
         let mut rows = 0;
         for row in table.rows().step_by(step) {
             self.row(table, columns, &row, None, &mut scratch);
@@ -179,7 +183,7 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         if table.cells(row.value, &mut cells) {
             let mut is_first = true;
             for (column, cell) in columns.list.iter().zip(&cells) {
-                if column.shown != Shown::Cells {
+                if !column.is_in_cells() {
                     continue;
                 }
                 if !std::mem::take(&mut is_first) {
@@ -216,12 +220,16 @@ impl<'w, 'd> Writer<'w, '_, 'd> {
         for (column, cell) in columns.list.iter().zip(cells) {
             let Some(value) = cell else { continue };
             let is_exception = match &column.shown {
-                Shown::Cells | Shown::Constant | Shown::Same(_) => false,
-                Shown::Mostly(usual) => value.raw() != *usual,
+                Shown::Cells | Shown::Constant(_) | Shown::Same(_) => false,
+                Shown::Mostly(usual) => usual.is_none_or(|usual| usual.raw() != value.raw()),
                 Shown::Dropped => self.survey().weight(value.span()) == Some(Weight::Must),
             };
+            if matches!(column.shown, Shown::Dropped) && !is_exception {
+                self.clip.left_out += self.survey().count(value.span());
+            }
             if is_exception {
-                out.push('\t');
+                // No cell without quotes starts with the sign.
+                out.push_str("\t@");
                 out.push_str(&column.name);
                 out.push('=');
                 self.clip.write(column.form(table), *value, must_room.unwrap_or(SAMPLE_CELL), out);

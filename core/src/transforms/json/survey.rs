@@ -74,7 +74,7 @@ impl<'d> Survey<'d> {
     pub(super) fn of(text: &'d str, root: Cursor<'d>, question: &Question) -> Self {
         let mut walk = Walk { leaves: Vec::new(), paths: Vec::new(), known: HashMap::new(), records: vec![0] };
         walk.add_path("", 0, false);
-        walk.value(root, 0, 0);
+        walk.value(root, None, 0, 0);
         let Walk { leaves, mut paths, records, .. } = walk;
         for leaf in &leaves {
             if let Some(path) = paths.get_mut(leaf.path as usize) {
@@ -195,14 +195,16 @@ impl<'d> Walk<'d> {
         child
     }
 
-    fn value(&mut self, value: Cursor<'d>, path: u32, record: u32) {
+    fn value(&mut self, value: Cursor<'d>, parent: Option<Cursor<'d>>, path: u32, record: u32) {
         match value.kind() {
-            Kind::Array if value.len() > 2 && Table::of_lists(value).is_some() => self.lists(value, path, record),
             Kind::Array => {
+                if let Some(table) = Table::of_lists(value) {
+                    return self.lists(&table.named(parent), path, record);
+                }
                 let item_path = if value.is_empty() { path } else { self.child(path, "", 0) };
                 for item in value.items() {
                     let record = self.record(item, record);
-                    self.value(item, item_path, record);
+                    self.value(item, None, item_path, record);
                 }
             }
             Kind::Object => {
@@ -213,10 +215,10 @@ impl<'d> Walk<'d> {
                         let keys = self.child(records, "\"key\"", 0);
                         let record = self.record(member, record);
                         self.leaf(key, keys, record);
-                        self.value(member, records, record);
+                        self.value(member, None, records, record);
                     } else {
                         let child = self.child(path, key.raw(), hint);
-                        self.value(member, child, record);
+                        self.value(member, Some(value), child, record);
                     }
                 }
             }
@@ -224,20 +226,21 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// A list of lists: their places are the columns, named by the first list when it holds names.
-    fn lists(&mut self, lists: Cursor<'d>, path: u32, around: u32) {
-        let names: Vec<_> =
-            lists.items().next().map(|first| first.items().map(|name| name.raw()).collect()).unwrap_or_default();
-        let mut columns: Vec<u32> = Vec::new();
-        for list in lists.items() {
-            let record = self.record(list, around);
-            for (place, value) in list.items().enumerate() {
-                if place == columns.len() {
-                    let name =
-                        names.get(place).and_then(|raw| content(raw)).filter(|name| name.len() <= 40).unwrap_or("");
-                    columns.push(self.add_path(name, path, true));
-                }
-                self.leaf(value, columns[place], record);
+    /// A list of lists: their places are the columns.
+    fn lists(&mut self, table: &Table<'d>, path: u32, around: u32) {
+        if table.names.is_first_list {
+            // The header is no value of the columns.
+            let header = self.add_path("", path, false);
+            for name in table.source.items().next().into_iter().flat_map(|names| names.items()) {
+                self.leaf(name, header, around);
+            }
+        }
+        let names = table.names.list.iter().map(|raw| content(raw).unwrap_or("")).chain(std::iter::repeat(""));
+        let columns: Vec<u32> = names.take(table.columns.len()).map(|name| self.add_path(name, path, true)).collect();
+        for row in table.rows() {
+            let record = self.record(row.value, around);
+            for (value, column) in row.value.items().zip(&columns) {
+                self.leaf(value, *column, record);
             }
         }
     }

@@ -2,8 +2,10 @@
 
 use crate::json::{Cursor, Items, Kind, Members};
 
+use super::names::Names;
+
 /// More keys than this make no table that anyone can read.
-const MAX_COLUMNS: usize = 160;
+pub(super) const MAX_COLUMNS: usize = 160;
 
 /// Nested objects of more keys than this stay JSON in a cell: nobody counts the places of a longer tuple.
 const MAX_TUPLE: usize = 8;
@@ -169,6 +171,8 @@ pub(super) struct Table<'d> {
     pub(super) columns: Vec<Column<'d>>,
     slots: Vec<(&'d str, Slot<'d>)>,
     pub(super) source: Cursor<'d>,
+    /// What the places of lists are called.
+    pub(super) names: Names<'d>,
 }
 
 impl<'d> Table<'d> {
@@ -192,11 +196,28 @@ impl<'d> Table<'d> {
         }
         let mut columns = Vec::new();
         let slots = slots(&fields, fields.objects, &mut Vec::new(), &mut columns);
-        Some(Self { columns, slots, source })
+        Some(Self { columns, slots, source, names: Names::default() })
+    }
+
+    /// Names the places of lists, which may make the first list a header; `parent` is the object around the lists.
+    pub(super) fn named(mut self, parent: Option<Cursor<'d>>) -> Self {
+        if self.is_of_lists() {
+            self.names = Names::of(self.source, self.columns.len(), parent);
+        }
+        self
     }
 
     pub(super) fn rows(&self) -> Rows<'d> {
-        Rows::of(self.source)
+        let mut rows = Rows::of(self.source);
+        if self.names.is_first_list {
+            rows.next();
+        }
+        rows
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.source.len() - usize::from(self.names.is_first_list)
     }
 
     /// The columns of a list of lists of scalars, by their places.
@@ -210,7 +231,7 @@ impl<'d> Table<'d> {
         }
         let width = source.items().map(|item| item.len()).max().filter(|width| *width <= MAX_COLUMNS)?;
         let columns = (0..width).map(|_| Column { path: Vec::new(), form: Form::Plain }).collect();
-        Some(Self { columns, slots: Vec::new(), source })
+        Some(Self { columns, slots: Vec::new(), source, names: Names::default() })
     }
 
     /// Whether the rows are lists.

@@ -59,8 +59,9 @@ fn pods(count: usize) -> String {
 #[test]
 fn rows_lose_their_keys_and_keep_their_types() {
     let encoded = lossless_of(&pods(5));
-    let expected = "#json spaced end\n{\"kind\":\"List\",\n\"items\":[5 rows: name\tkind=\"Pod\"\trestarts\tid:str\t\
-        status.phase=\"Running\"\tstatus.ready\tports=[{\"port\":80,\"name\":\"http\"}]\nweb-0\t0\t0\ttrue\n";
+    let expected = "#json spaced end; cells are separated by tabs; empty = missing, \"\" = empty text\n\
+        {\"kind\":\"List\",\n\"items\":[5 rows: name\trestarts\tid:str\tstatus.ready\tin every row (columns 2 5 7): \
+        kind=\"Pod\", status.phase=\"Running\", ports=[{\"port\":80,\"name\":\"http\"}]\nweb-0\t0\t0\ttrue\n";
     assert!(encoded.starts_with(expected), "{encoded}");
 }
 
@@ -218,7 +219,7 @@ fn json_in_a_string_is_a_table_too() {
     encode_string(&pods(6), &mut string);
     let text = format!("{{\"content\": [{{\"type\": \"text\", \"text\": {string}}}], \"isError\": false}}");
     let encoded = lossless_of(&text);
-    assert!(encoded.contains("\n#json string spaced end\n"), "{encoded}");
+    assert!(encoded.contains("\n#json string spaced end;"), "{encoded}");
     assert_eq!(JsonTable.decode(&encoded), Some(text));
 }
 
@@ -226,7 +227,7 @@ fn json_in_a_string_is_a_table_too() {
 fn a_text_before_and_behind_stays_where_it_was() {
     let text = format!("$ kubectl get pods -o json\n{}<returncode>0</returncode>\n", pods(6));
     let encoded = lossless_of(&text);
-    assert!(encoded.starts_with("$ kubectl get pods -o json\n#json spaced end\n"), "{encoded}");
+    assert!(encoded.starts_with("$ kubectl get pods -o json\n#json spaced end;"), "{encoded}");
     assert!(encoded.ends_with("]}\n<returncode>0</returncode>\n"), "{encoded}");
     assert_eq!(JsonTable.decode(&encoded), Some(text));
 }
@@ -306,4 +307,110 @@ proptest! {
             prop_assert!(out.len() < text.len());
         }
     }
+}
+
+#[test]
+fn an_exception_reads_as_no_cell() {
+    let rows: Vec<_> = (0..600)
+        .map(|id| match id {
+            300 => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"retries\":0,\"note\":\"retries=7\"}}"),
+            301 => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"retries\":7}}"),
+            _ => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"retries\":0,\"note\":\"n{id}\"}}"),
+        })
+        .collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "which has retries 7?");
+    assert!(subset.contains("300\tstep 300\tretries=7\n"), "{subset}");
+    assert!(subset.contains("301\tstep 301\t@retries=7\n"), "{subset}");
+    assert!(subset.contains("\tunless a row says otherwise (@name=value): retries=0\n"), "{subset}");
+}
+
+#[test]
+fn columns_are_the_same_only_with_the_same_types() {
+    let rows: Vec<_> = (0..600)
+        .map(|id| format!("{{\"a\":{0},\"b\":\"{0}\",\"c\":{0},\"d\":\"some words {1}\"}}", 10_000 + id, id * 7))
+        .collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "");
+    assert!(subset.contains("\tc=(a)") && !subset.contains("b=(a)"), "{subset}");
+}
+
+#[test]
+fn the_summary_tells_how_many_rows_it_counts() {
+    let rows: Vec<_> = (0..600)
+        .map(|id| match id % 50 {
+            7 => "[0]".to_owned(),
+            _ if matches!(id, 211 | 413) => format!("{{\"id\":{id},\"desc\":\"step {id}\",\"sev\":\"s{id}\"}}"),
+            _ => format!("{{\"id\":{id},\"desc\":\"step {id}\"}}"),
+        })
+        .collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "");
+    assert!(subset.contains("computed over 588 of 600 rows: id 0..599 588 distinct"), "{subset}");
+    assert!(subset.contains("; sev in 2 rows, 2 distinct\n"), "{subset}");
+    assert!(subset.contains("@sev=\"s211\"") && subset.contains("@sev=\"s413\""), "{subset}");
+}
+
+#[test]
+fn what_all_rows_have_comes_back_in_its_place() {
+    for members in [
+        "\"k\":1,\"id\":#",
+        "\"id\":#,\"k\":1",
+        "\"k\":\"a, b=1\\t)\",\"l\":[1,{}],\"id\":#,\"n.m\":null,\"in every row\":true,\"end\":#",
+        "\"k\":{\"a\":1,\"b\":#,\"c\":2},\"l\":1",
+        "\"a\":1,\"b\":2",
+    ] {
+        let rows: Vec<_> = (0..60).map(|id| format!("{{{}}}", members.replace('#', &id.to_string()))).collect();
+        let text = format!("[{}]", rows.join(","));
+        let document = Document::parse(&text, MAX_DEPTH).expect("JSON");
+        let encoded = encode::encode(document.root(), usize::MAX).expect("within the limit");
+        assert!(encoded.contains("in every row"), "{encoded}");
+        assert_eq!(decode::decode(&encoded), Some((text, "")), "{encoded}");
+    }
+}
+
+#[test]
+fn a_sample_ends_with_the_count_of_its_values() {
+    let rows: Vec<_> =
+        (0..8).map(|id| format!("{{\"id\":{id},\"text\":\"{}\"}}", format!("words {id} ").repeat(300))).collect();
+    let subset = subset_of(&format!("[{}]", rows.join(",")), "");
+    assert!(
+        subset.contains("\n[all 8 rows shown, values of them left out or cut]\n]\n[8/16 values shown; "),
+        "{subset}"
+    );
+    let subset = subset_of(&orders(2000), "");
+    assert!(subset.contains("/2000 rows shown; "), "{subset}");
+    let last = subset.lines().last().expect("a line");
+    assert!(last.contains("/10000 values shown; headroom_retrieve hash="), "{subset}");
+}
+
+#[test]
+fn a_long_value_that_all_rows_have_is_cut_like_any_other() {
+    let licence = "Some terms apply to this. ".repeat(30);
+    let rows: Vec<_> =
+        (0..2000).map(|id| format!("{{\"id\":{id},\"text\":\"{licence}end\",\"n\":{}}}", id % 7)).collect();
+    let text = format!("[{}]", rows.join(","));
+    let subset = subset_of(&text, "");
+    let header = subset.lines().nth(1).expect("a header");
+    assert!(
+        header.starts_with("[2000 rows: id\tn\tin every row: text=\"Some terms") && header.ends_with("…\""),
+        "{header}"
+    );
+}
+
+#[test]
+fn lists_are_named_by_what_stands_beside_them_and_never_by_data() {
+    let rows = |header: &str| {
+        let rows: Vec<_> = (0..600).map(|id| format!("[\"user {id}\",\"city {}\",\"active\"]", id % 9)).collect();
+        format!("{header}[{}]", rows.join(","))
+    };
+    let subset = subset_of(&format!("{{\"columns\":[\"name\",\"city\",\"state\"],\"rows\":{}}}", rows("")), "");
+    assert!(subset.contains("[600 lists: name\tcity\tin every row: state=\"active\"\nuser 0\t"), "{subset}");
+    let subset = subset_of(&rows(""), "");
+    assert!(subset.contains("[600 lists: [0]\t[1]\tin every row: [2]=\"active\"\nuser 0\t"), "{subset}");
+}
+
+#[test]
+fn a_header_among_lists_is_no_row() {
+    let rows: Vec<_> = (0..600).map(|id| format!("[{id},\"user {id}\"]")).collect();
+    let subset = subset_of(&format!("[[\"id\",\"name\"],{}]", rows.join(",")), "");
+    assert!(subset.contains("[600 lists: id\tname\n0\tuser 0\n"), "{subset}");
+    assert!(subset.contains("computed over all 600: id 0..599 600 distinct; name 600 distinct\n"), "{subset}");
 }

@@ -1,4 +1,4 @@
-//! Very long lines of a log: their beginning, their first failure and their end.
+//! Very long lines of a log: their beginning, the first failure behind it, and their end.
 
 use std::fmt::Write as _;
 
@@ -12,6 +12,9 @@ pub(super) const LONG_LINE_BYTES: usize = 2000;
 /// About what a longer line costs when it is shown.
 pub(super) const CLIPPED_BYTES: usize = HEAD_BYTES + 2 * AROUND_BYTES + TAIL_BYTES + 80;
 
+/// How the label inside of a line ends.
+pub(super) const CLIP_LABEL: &str = " bytes of this line omitted]";
+
 const HEAD_BYTES: usize = 500;
 const AROUND_BYTES: usize = 150;
 const TAIL_BYTES: usize = 200;
@@ -19,7 +22,7 @@ const TAIL_BYTES: usize = 200;
 /// Writes runs of characters of a long line, with a label where some are left out: `[12345 bytes of this line
 /// omitted]`.
 pub(super) fn write_clipped(line: &str, out: &mut String) {
-    let failure = first_failure(line).unwrap_or_default();
+    let failure = first_failure(line, HEAD_BYTES).unwrap_or_default();
     let runs = [
         (0, HEAD_BYTES),
         (failure.saturating_sub(AROUND_BYTES), failure + AROUND_BYTES),
@@ -33,7 +36,7 @@ pub(super) fn write_clipped(line: &str, out: &mut String) {
         }
         if start > shown {
             // Writing to a string cannot fail.
-            let _ = write!(out, "[{} bytes of this line omitted]", start - shown);
+            let _ = write!(out, "[{}{CLIP_LABEL}", start - shown);
         }
         out.push_str(&line[start..end]);
         shown = end;
@@ -51,6 +54,14 @@ mod tests {
         write_clipped(&line, &mut out);
         assert!(out.starts_with("startaaa") && out.contains("fatal: disk") && out.ends_with("end"), "{out}");
         assert!(out.len() < CLIPPED_BYTES && out.contains("[4355 bytes of this line omitted]"), "{out}");
+    }
+
+    #[test]
+    fn a_failure_behind_the_start_stays_whatever_the_start_has() {
+        let line = format!("no fatal {}fatal: disk{}end", "a".repeat(5000), "b".repeat(5000));
+        let mut out = String::new();
+        write_clipped(&line, &mut out);
+        assert!(out.contains("aafatal: diskbb"), "{out}");
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
         return 0.0;
     }
     let stamped = share(filled.iter().filter(|line| is_stamped(line)).count());
+    let named = share(filled.iter().filter(|line| is_file_name(line)).count());
+    if named > 0.8 && stamped < 0.2 {
+        return 0.0;
+    }
     let leveled = share(filled.iter().filter(|line| has_level(line)).count());
     let called = tool.is_some_and(is_log_call);
     if stamped > 0.5 || (stamped > 0.2 && (leveled > 0.2 || called)) {
@@ -127,6 +131,15 @@ fn is_listing(line: &str) -> bool {
     bytes.len() > 10
         && matches!(bytes[0], b'-' | b'd' | b'l')
         && bytes[1..10].iter().all(|byte| matches!(byte, b'r' | b'w' | b'x' | b's' | b't' | b'S' | b'T' | b'-'))
+}
+
+/// A line of `find`, `ls`, `tree` or `grep -l`: a path, or one word, with a count behind it or none.
+fn is_file_name(line: &str) -> bool {
+    let name = line.trim_start_matches(['│', '├', '└', '─', '\u{a0}', ' ']).trim_end();
+    let is_rooted = ["/", "./", "../"].iter().any(|root| name.starts_with(root));
+    let blanks = name.bytes().filter(|byte| matches!(byte, b' ' | b'\t')).count();
+    let has_word = name.bytes().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+    name.len() < 400 && has_word && (blanks == 0 || (is_rooted && blanks <= 3 && !name.contains(": ")))
 }
 
 /// Whether a line starts with a date, a time or a kernel clock, after at most a few characters.
@@ -321,6 +334,25 @@ mod tests {
             .join("\n"),
         ] {
             assert!(confidence(&text, None) == 0.0, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_one_a_line_are_not_logs() {
+        let tool =
+            ToolCall { name: "bash".into(), arguments: r#"{"command":"ls logs/"}"#.into(), ..Default::default() };
+        for line in [
+            "src/part/error_@.rs",
+            "./My Files/failed @.txt",
+            "error-@.log",
+            "├── failed_@.md",
+            "src/a.rs:@",
+            "Makefile",
+        ] {
+            assert!(confidence(&repeated(line), Some(&tool)) == 0.0, "{line}");
+        }
+        for line in ["10:00:@0;failed", "/bin/sh: line @: failed to run", "@ failed"] {
+            assert!(confidence(&repeated(line), Some(&tool)) > 0.0, "{line}");
         }
     }
 

@@ -103,9 +103,10 @@ pub(super) fn look(line: &str) -> (Marks, bool) {
     (marks, by_value)
 }
 
-/// Where the first failure word of a line is.
-pub(super) fn first_failure(line: &str) -> Option<usize> {
-    WORDS.find_iter(line.as_bytes()).find(|word| !is_complaint(word.as_bytes())).map(|word| word.start())
+/// Where the first failure word of a line is that ends behind its first `head` bytes.
+pub(super) fn first_failure(line: &str, head: usize) -> Option<usize> {
+    let mut words = WORDS.find_iter(line.as_bytes());
+    words.find(|word| word.end() > head && !is_complaint(word.as_bytes())).map(|word| word.start())
 }
 
 /// The number of failures that stands at a failure word: `0 failed`, `errors=0`, `Failures: 12`; large ones as 9.

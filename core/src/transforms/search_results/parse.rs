@@ -116,6 +116,7 @@ const SAMPLE_LINES: usize = 200;
 /// Shares chosen by hand.
 pub(super) fn style(lines: &Lines<'_>) -> Option<Style> {
     let (mut filled, mut prefixes, mut numbers, mut context, mut json, mut paths, mut plain) = (0, 0, 0, 0, 0, 0, 0);
+    let mut counts = 0;
     // The lines of one file come in order; hours at the start of a line repeat.
     let (mut rising, mut previous) = (true, 0);
     for line in lines.iter().take(SAMPLE_LINES).filter(|line| !line.is_empty() && *line != "--") {
@@ -139,8 +140,9 @@ pub(super) fn style(lines: &Lines<'_>) -> Option<Style> {
             context += 1;
         } else if is_path(line) {
             paths += 1;
-        } else if unnumbered(line).is_some() {
+        } else if let Some(at) = unnumbered(line) {
             plain += 1;
+            counts += usize::from(line.bytes().skip(at + 1).all(|byte| byte.is_ascii_digit()));
         }
     }
     let most = |count: usize| count * 10 >= filled * 7 && count >= 2;
@@ -152,7 +154,8 @@ pub(super) fn style(lines: &Lines<'_>) -> Option<Style> {
         Some(Style::Heading)
     } else if most(numbers) && paths == 0 && numbers > context && rising {
         Some(Style::Numbered)
-    } else if plain >= prefixes.max(1) && most(plain + prefixes) {
+    } else if plain >= prefixes.max(1) && most(plain + prefixes) && counts < plain {
+        // Where all texts are numbers, as of `grep -c`, they count matches and are none.
         Some(Style::Unnumbered)
     } else {
         None
@@ -326,6 +329,12 @@ mod tests {
             (results.style, results.files.len(), &*results.entries[1].rest),
             (Style::Unnumbered, 2, "    a:1:b")
         );
+    }
+
+    #[test]
+    fn counts_of_matches_are_no_matches() {
+        assert!(parse("src/a.rs:7\nsrc/b.rs:0\nsrc/c.rs:12\n").is_none());
+        assert!(parse("src/a.rs:7\nsrc/b.rs:0\nsrc/c.rs:twelve\n").is_some());
     }
 
     #[test]

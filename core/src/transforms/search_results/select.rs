@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::definition::{Role, role};
-use super::parse::{Results, Style};
+use super::parse::{Results, Style, is_path, numbered};
 use crate::relevance::Question;
 use crate::transforms::log_fold::template_hash;
 
@@ -145,27 +145,43 @@ fn answers(results: &Results<'_>, question: &Question, candidates: &mut Vec<(Rea
     candidates.extend(chosen.enumerate().map(|(rank, nth)| (Reason::Answer, rank, matching[nth])));
 }
 
-/// Writes the kept entries under their paths, with a count of what each gap leaves out: `[3 more]`.
+/// Writes the kept entries under their paths, with a count of what each gap leaves out: `[3 more]`. What could be read
+/// as a path or a label, and is none, stands behind a blank or a backslash.
 pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
     let mut out = String::from(match results.style {
-        Style::Unnumbered => "[matches by file: path, then the lines",
+        Style::Unnumbered => "[matches by file: path, then the lines, each behind a space",
         Style::Json => "[matches by file, from JSON: path, then number and text of the line; offsets are left out",
         _ => "[matches by file: path, then number and text of the line",
     });
-    if results.entries.iter().zip(keep).any(|(entry, kept)| !entry.is_match && !kept) {
-        out.push_str("; not all lines around matches are shown");
+    let entries = || results.entries.iter().zip(keep);
+    let around = entries().filter(|(entry, kept)| !entry.is_match && !**kept).count();
+    if around > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "; of the lines around matches {around} left out");
+    }
+    if entries().any(|(entry, kept)| *kept && entry.rest.contains('\n')) {
+        out.push_str("; further lines of a match each behind a space");
+    }
+    if results.others.iter().take(MAX_NAMED).any(|(_, other)| is_misleading(other)) {
+        out.push_str("; \\: a line of no file follows");
     }
     out.push_str("]\n");
     let mut hidden: Vec<(usize, usize)> = Vec::new();
-    let mut others = results.others.iter().take(MAX_NAMED).peekable();
+    let mut others = results.others.iter().take(MAX_NAMED).map(|(before, other)| (*before, *other)).peekable();
+    let write_other = |other: &str, out: &mut String| {
+        if is_misleading(other) {
+            out.push('\\');
+        }
+        out.push_str(other);
+        out.push('\n');
+    };
     let mut at = 0;
     while at < keep.len() {
         let file = results.entries[at].file;
         let end =
             results.entries[at..].iter().position(|entry| entry.file != file).map_or(keep.len(), |ahead| at + ahead);
         while let Some((_, other)) = others.next_if(|(before, _)| *before <= at) {
-            out.push_str(other);
-            out.push('\n');
+            write_other(other, &mut out);
         }
         if keep[at..end].contains(&true) {
             let path = &results.files[file];
@@ -181,14 +197,17 @@ pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
     }
     write_hidden(results, &hidden, &mut out);
     for (_, other) in others {
-        out.push_str(other);
-        out.push('\n');
+        write_other(other, &mut out);
     }
     if results.others.len() > MAX_NAMED {
-        // Writing to a string cannot fail.
         let _ = writeln!(out, "[{} more lines that are no matches]", results.others.len() - MAX_NAMED);
     }
     out
+}
+
+/// Whether a line that is no entry looks like a path, an entry or a label.
+fn is_misleading(line: &str) -> bool {
+    line.starts_with(['[', '\\', ' ']) || is_path(line) || numbered(line).is_some()
 }
 
 fn write_file(results: &Results<'_>, keep: &[bool], first: usize, end: usize, out: &mut String) {
@@ -202,8 +221,13 @@ fn write_file(results: &Results<'_>, keep: &[bool], first: usize, end: usize, ou
     for (entry, kept) in results.entries[first..end].iter().zip(&keep[first..end]) {
         if *kept {
             label(&mut left_out, out);
-            out.push_str(&entry.rest);
-            out.push('\n');
+            for (nth, line) in entry.rest.split('\n').enumerate() {
+                if nth > 0 || results.style == Style::Unnumbered {
+                    out.push(' ');
+                }
+                out.push_str(line);
+                out.push('\n');
+            }
         } else {
             left_out += usize::from(entry.is_match);
         }
