@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use headroom_core::conversation::{self, Shape, Value};
 use headroom_core::{Call, CompressResult, Engine, Result};
+use log::warn;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -89,7 +90,22 @@ async fn run(engine: Engine, call: Call, session_id: Option<Value>) -> Result<Co
     if let Some(session_id) = session_id {
         run.metadata_mut().set("session_id", session_id);
     }
-    run.receive(None, None).await?;
+    let tools = run.body().tools();
+    run.receive(tools.clone(), None).await?;
     run.compress().await?;
-    Ok(run.finish())
+    let left = run.tools().cloned();
+    let mut result = run.finish();
+    if let (Some(before), Some(left), None) = (tools, left, &result.response)
+        && !before.is_same(&left)
+    {
+        match result.body.with_tools(&left) {
+            Ok(body) => result.body = body,
+            Err(failed) => {
+                let text = format!("what an extension left cannot be used: {failed}");
+                warn!(target: "headroom", "{text}");
+                result.report.warnings.push(text);
+            }
+        }
+    }
+    Ok(result)
 }

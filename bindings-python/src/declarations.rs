@@ -59,10 +59,25 @@ impl Declarations {
 /// The name of an extension in warnings, errors and `before`/`after`: its class's, or its own when it is a function, a
 /// class or a module.
 pub(crate) fn name_of(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    match object.getattr_opt("__name__")?.and_then(|name| name.extract::<String>().ok()) {
-        Some(name) => Ok(name),
-        None => Ok(type_name(object)),
-    }
+    let own = object.getattr_opt("__name__").ok().flatten();
+    Ok(own.and_then(|name| name.extract::<String>().ok()).unwrap_or_else(|| type_name(object)))
+}
+
+/// An attribute of an extension or a hook, when there is one.
+///
+/// # Errors
+/// `ConfigurationError` with the exception that reading it raised as its cause.
+pub(crate) fn attribute<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    object.getattr_opt(name).map_err(|raised| {
+        if error::is_interrupt(py, &raised) {
+            return raised;
+        }
+        let owner = name_of(object).unwrap_or_default();
+        let wrong = error::configuration(py, format!("extension {owner}: {name}: cannot be read: {raised}"));
+        wrong.set_cause(py, Some(raised));
+        wrong
+    })
 }
 
 /// One declared value.
@@ -76,12 +91,12 @@ impl<'a, 'py> Field<'a, 'py> {
     /// The attribute when the object or its class really has it. What an object only makes up on request, as mocks do,
     /// declares nothing.
     fn read(object: &Bound<'py, PyAny>, extension: &'a str, name: &str) -> PyResult<Option<Self>> {
-        let declared = object.get_type().hasattr(name)?
-            || match object.getattr_opt("__dict__")? {
+        let declared = object.get_type().hasattr(name).unwrap_or(true)
+            || match attribute(object, "__dict__")? {
                 Some(own) => own.contains(name).unwrap_or(false),
                 None => false,
             };
-        let value = if declared { object.getattr_opt(name)?.filter(|value| !value.is_none()) } else { None };
+        let value = if declared { attribute(object, name)?.filter(|value| !value.is_none()) } else { None };
         Ok(value.map(|value| Self { extension, name: name.to_owned(), value }))
     }
 

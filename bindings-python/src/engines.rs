@@ -47,6 +47,16 @@ pub(crate) fn engine(py: Python<'_>, store: Option<&Bound<'_, PyAny>>) -> PyResu
     Ok(known(|engines| engines.entry(spec).or_insert(made).clone()))
 }
 
+/// Raises what a request with this store would raise.
+#[pyfunction]
+#[pyo3(signature = (given=None))]
+pub(crate) fn check_store(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    match given.filter(|given| !given.is_none()) {
+        Some(_) => engine(py, given).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// The store of an engine.
 pub(crate) fn store(py: Python<'_>, store: Option<&Bound<'_, PyAny>>) -> PyResult<Arc<dyn Store>> {
     let engine = engine(py, store)?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use headroom_core::conversation::Value;
 use headroom_core::extension::Answer;
 use headroom_core::pipeline::{PipelineEvent, PipelineStage, Twin};
+use log::warn;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -129,6 +130,9 @@ pub(crate) fn close(
         }
         let stage = classes.stage_of(&stage)?;
         if !returned.is(given) || stage != event.stage {
+            if stage == event.stage {
+                take_names(returned, event)?;
+            }
             return Ok(Answer::Event(Box::new(read(returned, stage, event)?)));
         }
     }
@@ -149,23 +153,53 @@ fn read(object: &Bound<'_, PyAny>, stage: PipelineStage, before: &PipelineEvent)
         }
     }
     let metadata = object.getattr(intern!(py, "metadata"))?;
-    if let Ok(metadata) = metadata.cast::<PyDict>() {
+    if let Some(metadata) = metadata_of(&metadata, stage) {
         event.metadata = value::read_metadata(metadata, &before.metadata)?;
     }
     Ok(event)
+}
+
+/// Shows the engine the names that a returned event has, so that it says that they cannot be changed. A name that is
+/// left empty is none.
+fn take_names(returned: &Bound<'_, PyAny>, event: &mut PipelineEvent) -> PyResult<()> {
+    for (name, field) in names_mut(event) {
+        let now = returned.getattr(name)?;
+        let text = now.cast::<PyString>().map(|text| text.to_string_lossy()).unwrap_or_default();
+        if !text.is_empty() && *text != **field {
+            *field = text.into();
+        }
+    }
+    Ok(())
+}
+
+fn names_mut(event: &mut PipelineEvent) -> [(&'static str, &mut Arc<str>); 4] {
+    [
+        ("operation", &mut event.operation),
+        ("request_id", &mut event.request_id),
+        ("provider", &mut event.provider),
+        ("model", &mut event.model),
+    ]
+}
+
+/// Metadata as a dict; anything else but nothing is ignored with a warning.
+fn metadata_of<'a, 'py>(left: &'a Bound<'py, PyAny>, stage: PipelineStage) -> Option<&'a Bound<'py, PyDict>> {
+    match left.cast::<PyDict>() {
+        Ok(metadata) => Some(metadata),
+        Err(_) => {
+            if !left.is_none() {
+                let found = value::type_name(left);
+                warn!(target: "headroom.pipeline", "metadata at {stage}: expected a dict, found {found}; it is ignored");
+            }
+            None
+        }
+    }
 }
 
 /// Takes over what an extension changed in the event that it was given.
 fn read_in_place(object: &Bound<'_, PyAny>, event: &mut PipelineEvent) -> PyResult<()> {
     let py = object.py();
     let touched = object.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
-    let identity = [
-        ("operation", &mut event.operation),
-        ("request_id", &mut event.request_id),
-        ("provider", &mut event.provider),
-        ("model", &mut event.model),
-    ];
-    for (name, field) in identity {
+    for (name, field) in names_mut(event) {
         let now = touched.get_item(name)?;
         let text = now.as_ref().and_then(|now| now.cast::<PyString>().ok()).map(|text| text.to_string_lossy());
         if let Some(text) = text.filter(|text| **text != **field) {
@@ -177,11 +211,10 @@ fn read_in_place(object: &Bound<'_, PyAny>, event: &mut PipelineEvent) -> PyResu
             *field = if now.is_none() { None } else { Some(value::changed(py, field.as_ref(), &now)?) };
         }
     }
-    if let Some(now) = touched.get_item(intern!(py, "metadata"))? {
-        event.metadata = match now.cast::<PyDict>() {
-            Ok(metadata) => value::read_metadata(metadata, &event.metadata)?,
-            Err(_) => event.metadata.clone(),
-        };
+    if let Some(now) = touched.get_item(intern!(py, "metadata"))?
+        && let Some(metadata) = metadata_of(&now, event.stage)
+    {
+        event.metadata = value::read_metadata(metadata, &event.metadata)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
-use crate::declarations::name_of;
+use crate::declarations::{attribute, name_of};
 use crate::error;
 use crate::user_code::{Called, call, finish};
 use crate::value;
@@ -41,9 +41,9 @@ impl PyHooks {
 pub(crate) fn own_method(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Py<PyAny>>> {
     static BASE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = object.py();
-    let Some(method) = object.getattr_opt(name)?.filter(|method| method.is_callable()) else { return Ok(None) };
+    let Some(method) = attribute(object, name)?.filter(|method| method.is_callable()) else { return Ok(None) };
     let base = error::class(py, &BASE, "headroom.hooks", "CompressionHooks")?;
-    let inherited = match (base.getattr_opt(name)?, method.getattr_opt("__func__")?) {
+    let inherited = match (base.getattr_opt(name)?, method.getattr_opt("__func__").ok().flatten()) {
         (Some(base), Some(function)) => function.is(&base),
         _ => false,
     };

@@ -42,7 +42,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(retrieve::answer_tool_call, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_function(wrap_pyfunction!(manager::one_or_many, module)?)?;
+    module.add_function(wrap_pyfunction!(manager::usable_extensions, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_options, module)?)?;
+    module.add_function(wrap_pyfunction!(options::check_options, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::check_store, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_classes, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork, module)?)?;
     Ok(())

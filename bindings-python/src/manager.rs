@@ -4,19 +4,27 @@ use std::sync::Arc;
 
 use headroom_core::extension::Extension;
 use headroom_core::pipeline::PipelineExtensionManager;
+use log::warn;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
+use crate::declarations::name_of;
 use crate::drive::enter;
 use crate::error;
 use crate::event;
 use crate::extension::PyExtension;
 use crate::stage::Classes;
 use crate::timer::DriveTimer;
+use crate::value::type_name;
+
+/// What makes an object one extension or hook, even when it can be iterated.
+const METHODS: [&str; 4] = ["on_pipeline_event", "pre_compress", "compute_biases", "post_compress"];
+/// The logger of everything about extensions.
+const TARGET: &str = "headroom.pipeline";
 
 /// Holds extensions in the order in which they run: hooks, then extensions, then what entry points offer.
 ///
-/// Objects without a callable `on_pipeline_event` are skipped.
+/// Objects without a callable `on_pipeline_event` are skipped; of `extensions`, with a warning.
 #[pyclass(frozen, subclass, name = "PipelineExtensionManager", module = "headroom.pipeline")]
 pub(crate) struct PyManager {
     pub(crate) manager: Arc<PipelineExtensionManager>,
@@ -32,13 +40,22 @@ impl PyManager {
         extensions: Option<&Bound<'_, PyAny>>,
         discover: bool,
     ) -> PyResult<Self> {
-        let mut objects = one_or_many(hooks)?;
-        objects.extend(one_or_many(extensions)?);
+        let mut registered = registered(&one_or_many(hooks)?)?;
+        for object in one_or_many(extensions)? {
+            match PyExtension::new(&object)? {
+                Some(extension) => registered.push(Arc::new(extension)),
+                None => warn!(
+                    target: TARGET,
+                    "extensions: expected objects with a callable on_pipeline_event, found a value of type {}; it is skipped",
+                    type_name(&object)
+                ),
+            }
+        }
         if discover {
             let found = py.import("headroom.pipeline")?.getattr("discover_pipeline_extensions")?.call0()?;
-            objects.extend(one_or_many(Some(&found))?);
+            registered.extend(self::registered(&usable_extensions(Some(&found))?)?);
         }
-        Self::of(py, &objects)
+        Self::of(py, registered)
     }
 
     /// Whether there is anything to call.
@@ -115,28 +132,71 @@ impl PyManager {
 }
 
 impl PyManager {
-    /// A manager of these objects, in this order.
-    pub(crate) fn of(py: Python<'_>, objects: &[Bound<'_, PyAny>]) -> PyResult<Self> {
-        let mut extensions: Vec<Arc<dyn Extension>> = Vec::new();
-        for object in objects {
-            if let Some(extension) = PyExtension::new(object)? {
-                extensions.push(Arc::new(extension));
-            }
-        }
+    /// A manager of these extensions, in this order.
+    pub(crate) fn of(py: Python<'_>, extensions: Vec<Arc<dyn Extension>>) -> PyResult<Self> {
         let manager = PipelineExtensionManager::new(extensions).map_err(|failed| error::to_python(py, &failed))?;
         Ok(Self { manager: Arc::new(manager.with_timer(Arc::new(DriveTimer), None)) })
     }
 }
 
-/// Nothing, one object, or a list or tuple of objects, as a list.
+/// The objects that are extensions; the others, as hooks may be, are none.
+pub(crate) fn registered(objects: &[Bound<'_, PyAny>]) -> PyResult<Vec<Arc<dyn Extension>>> {
+    let registered = objects.iter().filter_map(|object| PyExtension::new(object).transpose());
+    registered.map(|extension| extension.map(|extension| Arc::new(extension) as Arc<dyn Extension>)).collect()
+}
+
+/// Of what installed packages offer, what can be registered. Nobody who compresses chose these objects, so a bad one is
+/// skipped with a warning instead of failing every request.
+#[pyfunction]
+#[pyo3(signature = (found=None))]
+pub(crate) fn usable_extensions<'py>(found: Option<&Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut usable = Vec::new();
+    let mut kept: Vec<Arc<dyn Extension>> = Vec::new();
+    for object in one_or_many(found)? {
+        let py = object.py();
+        let registered = PyExtension::new(&object).and_then(|extension| {
+            let extension = extension.ok_or_else(|| {
+                error::configuration(py, "expected an object with a callable on_pipeline_event, found none")
+            })?;
+            let mut with_it = kept.clone();
+            with_it.push(Arc::new(extension));
+            PyManager::of(py, with_it.clone()).map(|_| with_it)
+        });
+        match registered {
+            Ok(with_it) => {
+                kept = with_it;
+                usable.push(object);
+            }
+            Err(raised) if error::is_interrupt(py, &raised) => return Err(raised),
+            Err(raised) => {
+                warn!(target: TARGET, "pipeline extension {} is skipped: {raised}", name_of(&object)?);
+            }
+        }
+    }
+    Ok(usable)
+}
+
+/// Nothing, one object, or an iterable of objects, as a list.
+///
+/// # Errors
+/// `ConfigurationError` for a string or a dict, whose items are no objects to call.
 #[pyfunction]
 #[pyo3(name = "as_list", signature = (given=None))]
 pub(crate) fn one_or_many<'py>(given: Option<&Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Vec::new()) };
-    if given.is_instance_of::<PyString>() {
+    if given.is_instance_of::<PyString>() || given.is_instance_of::<PyBytes>() {
         let message = format!("hooks and extensions: expected objects, found the string {}", given.repr()?);
         return Err(error::configuration(given.py(), message));
     }
-    let is_many = given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>();
-    if is_many { given.try_iter()?.collect() } else { Ok(vec![given.clone()]) }
+    // An attribute that cannot be read is there; reading the object itself tells what is wrong with it.
+    if METHODS.iter().any(|method| !matches!(given.getattr_opt(*method), Ok(None))) {
+        return Ok(vec![given.clone()]);
+    }
+    if given.is_instance_of::<PyDict>() {
+        return Err(error::configuration(given.py(), "hooks and extensions: expected objects, found a dict"));
+    }
+    match given.try_iter() {
+        Ok(items) => items.collect(),
+        Err(_) => Ok(vec![given.clone()]),
+    }
 }

@@ -19,6 +19,13 @@ pub(crate) fn default_options(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     from_json(py, &defaults)
 }
 
+/// Raises what a compression with these options would raise.
+#[pyfunction]
+#[pyo3(signature = (given=None))]
+pub(crate) fn check_options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    read(py, given).map(|_| ())
+}
+
 /// Reads options; `None` is the default, and a savings profile sets the mode that is not given.
 ///
 /// # Errors

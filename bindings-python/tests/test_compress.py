@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 import json
+import pickle
 from collections import OrderedDict
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import log_conversation, log_text
+from conftest import log_conversation, log_text, make_conversation
 
 import headroom
 from headroom import (
@@ -169,7 +171,7 @@ def test_an_option_that_cannot_be_is_named(options: dict[str, Any], message: str
 
 
 def test_a_savings_profile_stands_for_a_mode() -> None:
-    messages = log_conversation()
+    messages = make_conversation(note="long note " * 5)
     texts = {
         name: compress(messages, model="gpt-4o", **options).messages[3]["content"]
         for name, options in {
@@ -180,7 +182,7 @@ def test_a_savings_profile_stands_for_a_mode() -> None:
             "explicit": {"savings_profile": "agent-90", "mode": "balanced"},
         }.items()
     }
-    assert texts["balanced"] == texts["profile"] == texts["explicit"]
+    assert texts["balanced"] == texts["profile"] == texts["explicit"] != texts["aggressive"]
     assert texts["aggressive"] == texts["agent-90"]
 
 
@@ -296,3 +298,66 @@ def test_acompress_gives_what_compress_gives(conversation: list[dict[str, Any]])
             await acompress(conversation, mdoe=1)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": None}, "model: expected a string, found None"),
+        ({"provider": 3}, "provider: expected a string, found 3"),
+        ({"session_id": 5}, "session_id: expected a string, found 5"),
+        ({"optimize": 0}, "optimize: expected True or False, found 0"),
+        ({"model_limit": None}, "model_limit: expected a number from 0, found None"),
+        ({"on_event": 5}, "on_event: expected a function, found 5"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(arguments: dict[str, Any], message: str) -> None:
+    messages = [{"role": "user", "content": "hi"}]
+    with pytest.raises(ConfigurationError, match=message):
+        compress(messages, **arguments)
+    with pytest.raises(ConfigurationError, match=message):
+        asyncio.run(acompress(messages, **arguments))
+    assert compress(messages, provider=None).messages == messages
+
+
+def test_extensions_see_the_tools_of_a_body_and_may_change_them(conversation: list[dict[str, Any]]) -> None:
+    tools = [{"type": "function", "function": {"name": "one", "parameters": {}}}]
+    seen: list[Any] = []
+
+    class Add:
+        stages = ["input_received"]
+
+        def __init__(self, more: bool) -> None:
+            self.more = more
+
+        def on_pipeline_event(self, event: Any) -> None:
+            seen.append(copy.deepcopy(event.tools))
+            if self.more:
+                event.tools.append({"type": "function", "function": {"name": "two", "parameters": {}}})
+
+    body = {"model": "gpt-4o", "messages": conversation, "tools": tools}
+    left = compress(body, extensions=Add(False)).messages
+    assert seen == [tools] and left["tools"] is tools
+    changed = compress(body, extensions=Add(True)).messages
+    assert [tool["function"]["name"] for tool in changed["tools"]] == ["one", "two"]
+    assert changed["tools"][0] is tools[0] and len(tools) == 1
+    assert changed["messages"][3]["content"] == left["messages"][3]["content"]
+    compress(conversation, extensions=Add(False))
+    assert seen[-1] is None
+
+
+def test_a_mode_that_is_set_goes_before_a_profile_wherever_both_stand() -> None:
+    messages = make_conversation(note="long note " * 5)
+
+    def text(**options: Any) -> str:
+        return str(compress(messages, model="gpt-4o", **options).messages[3]["content"])
+
+    balanced, aggressive = text(mode="balanced"), text(mode="aggressive")
+    assert balanced != aggressive
+    profiled = CompressConfig(savings_profile="agent-90")
+    assert text(config=profiled) == aggressive
+    assert text(config=CompressConfig(mode="balanced", savings_profile="agent-90")) == balanced
+    assert text(config=profiled, mode="balanced") == balanced
+    assert text(config=CompressConfig(mode="balanced"), savings_profile="agent-90") == balanced
+    copies = [copy.deepcopy(profiled), dataclasses.replace(profiled), pickle.loads(pickle.dumps(profiled))]
+    assert [text(config=config) for config in copies] == [aggressive] * 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import copy
+import dataclasses
+import inspect
 import threading
 import time
 from typing import Any
@@ -335,3 +337,61 @@ def test_filtered_out(conversation: list[dict[str, Any]]) -> None:
     assert calls(filter={"tools": ["other"]}) == []
     assert "input_compressed" not in calls(filter={"min_tokens": 10**6})
     assert "input_compressed" in calls(filter={"min_tokens": 10})
+
+
+def test_names_and_metadata_that_cannot_be_taken_are_told(
+    conversation: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def renamed(event: PipelineEvent) -> PipelineEvent:
+        return dataclasses.replace(event, model="other", provider="other")
+
+    compress(conversation, model="gpt-4o", extensions=extension(renamed, stages=["input_received"]))
+    assert "provider, model cannot be changed at input_received" in caplog.text
+    caplog.clear()
+    same = extension(lambda event: dataclasses.replace(event), stages=["input_received"])
+    result = compress(conversation, extensions=same)
+    assert caplog.text == "" and outcomes(result) == {"input_received": "ran"}
+
+    def in_place(event: PipelineEvent) -> None:
+        event.metadata = 5  # type: ignore[assignment]
+
+    def returned(event: PipelineEvent) -> PipelineEvent:
+        return PipelineEvent(event.stage, event.operation, metadata=[1])  # type: ignore[arg-type]
+
+    for function, found in ((in_place, "int"), (returned, "list")):
+        caplog.clear()
+        compress(conversation, extensions=extension(function, stages=["input_received"]))
+        assert f"metadata at input_received: expected a dict, found {found}; it is ignored" in caplog.text
+
+
+def test_a_coroutine_that_comes_after_the_time_limit_does_not_run(conversation: list[dict[str, Any]]) -> None:
+    release = threading.Event()
+    made: list[Any] = []
+    ran: list[int] = []
+
+    async def work() -> None:
+        ran.append(1)
+
+    def late(event: PipelineEvent) -> Any:
+        release.wait(60)
+        made.append(work())
+        return made[0]
+
+    limited = extension(late, timeout_ms=30, stages=["input_received"])
+
+    async def main() -> Any:
+        result = await acompress(conversation, extensions=limited)
+        release.set()
+        await asyncio.sleep(0.1)
+        return result
+
+    for call in (lambda: compress(conversation, extensions=limited), lambda: asyncio.run(main())):
+        release.clear()
+        made.clear()
+        assert outcomes(call()) == {"input_received": "timed_out"}
+        release.set()
+        until = time.monotonic() + 10
+        while time.monotonic() < until and not (made and inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED):
+            time.sleep(0.01)
+        assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
+    assert ran == []

@@ -328,3 +328,97 @@ def test_a_closed_extension_refuses_with_its_own_exception_as_cause() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
     assert caught.value.code == "extension"
     assert caught.value.details == {"extension": "Guard", "stage": "pre_send"}
+
+
+def test_extensions_may_come_in_any_iterable(conversation: list[dict[str, Any]]) -> None:
+    class Guard(Broken):
+        failure_policy = "closed"
+
+    guard = Guard()
+    for given in ({guard}, frozenset([guard]), (one for one in [guard]), {"guard": guard}.values(), iter([guard])):
+        with pytest.raises(ExtensionError):
+            compress(conversation, extensions=given)
+    for hooks in ({guard}, (one for one in [guard])):
+        with pytest.raises(ExtensionError):
+            compress(conversation, hooks=hooks)
+
+    class Iterable(Log):
+        def __iter__(self) -> Any:
+            raise AssertionError("an extension that can be iterated is one extension")
+
+    assert manager(Iterable()).names == PipelineExtensionManager(extensions=Iterable(), discover=False).names
+    with pytest.raises(ConfigurationError, match="hooks and extensions: expected objects, found a dict"):
+        compress(conversation, extensions={"guard": guard})
+
+
+def test_hooks_of_a_generator_are_all_called(conversation: list[dict[str, Any]]) -> None:
+    called: list[str] = []
+
+    class Hook(CompressionHooks):
+        def pre_compress(self, messages: Any, ctx: Any) -> Any:
+            called.append("pre_compress")
+            return messages
+
+        def on_pipeline_event(self, event: PipelineEvent) -> None:
+            called.append(event.stage.value)
+
+    compress(conversation, hooks=(hook for hook in [Hook()]))
+    assert called == ["input_received", "pre_compress", "input_routed", "input_compressed"]
+
+
+def test_what_is_no_extension_is_skipped_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    class Uncallable:
+        on_pipeline_event = 3
+
+    class OnlyHooks:
+        def post_compress(self, event: Any) -> None: ...
+
+    compress([], extensions=[object(), Uncallable(), Log()], hooks=OnlyHooks())
+    texts = [record.getMessage() for record in caplog.records if record.name == "headroom.pipeline"]
+    assert len(texts) == 2
+    assert all("expected objects with a callable on_pipeline_event, found" in text for text in texts)
+    assert "object" in texts[0] and "Uncallable" in texts[1]
+
+
+def test_a_bad_extension_of_an_installed_package_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, conversation: list[dict[str, Any]]
+) -> None:
+    class Unreadable:
+        @property
+        def on_pipeline_event(self) -> Any:
+            raise ValueError("cannot be read")
+
+    def bad(name: str, **declared: Any) -> Any:
+        return type(name, (Log,), declared)()
+
+    log = Log()
+    found = [
+        bad("Late", stages=["presend"]),
+        bad("Globbed", filter={"models": ["[a"]}),
+        Unreadable(),
+        object(),
+        bad("First", before=["Second"]),
+        log,
+        bad("Second", before=["First"]),
+    ]
+    monkeypatch.setattr(pipeline, "discover_pipeline_extensions", lambda: found)
+    for _ in range(2):
+        assert compress(conversation).compressed
+        assert compress(conversation, extensions=[Log()]).compressed
+    assert [event.stage.value for event in log.seen] == ["input_received", "input_routed", "input_compressed"] * 4
+    texts = [record.getMessage() for record in caplog.records if record.name == "headroom.pipeline"]
+    assert [text.split(" ")[2] for text in texts] == ["Late", "Globbed", "Unreadable", "object", "Second"]
+    assert sorted(PipelineExtensionManager().names) == ["First", "Log"]
+    with pytest.raises(ConfigurationError, match="stages"):
+        compress(conversation, extensions=found[0])
+
+
+def test_what_cannot_be_read_of_an_extension_is_named() -> None:
+    def raise_it(self: Any) -> Any:
+        raise ValueError("boom")
+
+    for name in ("on_pipeline_event", "stages", "filter"):
+        made = type("Mine", (Log,), {name: property(raise_it)})()
+        with pytest.raises(ConfigurationError, match=f"extension Mine: {name}: cannot be read: ValueError: boom") as it:
+            manager(made)
+        assert isinstance(it.value.__cause__, ValueError)

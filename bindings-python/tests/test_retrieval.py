@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import log_conversation, log_text, make_conversation
@@ -106,3 +107,18 @@ def test_the_default_store_is_in_the_home_directory(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     compress(log_conversation(), model="gpt-4o")
     assert (tmp_path / "home" / ".headroom" / "store.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_entries": -1}, "max_entries: expected a number from 0, found -1"),
+        ({"max_entries": 1.5}, "max_entries: expected a whole number from 0, found 1.5"),
+        ({"ttl": "x"}, "ttl: expected a number from 0, found 'x'"),
+        ({"ttl": float("nan")}, "ttl: expected a number from 0, found nan"),
+        ({"model": None}, "model: expected a string, found None"),
+    ],
+)
+def test_an_argument_of_a_shared_context_that_cannot_be_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(headroom.ConfigurationError, match=message):
+        SharedContext(**arguments)

@@ -64,14 +64,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Imports on first use what most programs do without."""
-    if name == "HeadroomClient":
-        from .client import HeadroomClient
+if not TYPE_CHECKING:  # Type checkers shall tell which names there are not.
 
-        return HeadroomClient
-    if name == "SharedContext":
-        from .shared_context import SharedContext
+    def __getattr__(name: str) -> Any:
+        """Imports on first use what most programs do without."""
+        if name == "HeadroomClient":
+            from .client import HeadroomClient
 
-        return SharedContext
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return HeadroomClient
+        if name == "SharedContext":
+            from .shared_context import SharedContext
+
+            return SharedContext
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

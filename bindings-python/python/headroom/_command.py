@@ -15,7 +15,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    return _core.run_command(["headroom", *sys.argv[1:]], discover_pipeline_extensions())
+    return _core.run_command(["headroom", *sys.argv[1:]], _core.usable_extensions(discover_pipeline_extensions()))
 
 
 if __name__ == "__main__":

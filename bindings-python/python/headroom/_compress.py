@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import _core
+from ._arguments import function, number, text, text_or_none, truth
 from ._core import CompressResult
 from .config import CompressConfig, chosen_options
 from .pipeline import manager_of_call
@@ -29,7 +30,7 @@ def compress(
     *,
     extensions: Any = None,
     on_event: OnEvent | None = None,
-    provider: str = "",
+    provider: str | None = "",
     session_id: str | None = None,
     store: Any = None,
     **options: Any,
@@ -60,6 +61,7 @@ def compress(
         ExtensionError: An extension that declares itself ``closed`` failed or refused.
     """
     arguments = _arguments(model, optimize, hooks, config, extensions, on_event, provider, session_id, store, options)
+    number("model_limit", model_limit)
     result = _core.compress(messages, arguments)
     _warn_of_limit(result, model, model_limit)
     return result
@@ -75,7 +77,7 @@ async def acompress(
     *,
     extensions: Any = None,
     on_event: OnEvent | None = None,
-    provider: str = "",
+    provider: str | None = "",
     session_id: str | None = None,
     store: Any = None,
     **options: Any,
@@ -88,6 +90,7 @@ async def acompress(
     from ._loop import in_worker
 
     arguments = _arguments(model, optimize, hooks, config, extensions, on_event, provider, session_id, store, options)
+    number("model_limit", model_limit)
     result: CompressResult = await in_worker(_core.compress, messages, arguments)
     _warn_of_limit(result, model, model_limit)
     return result
@@ -100,21 +103,22 @@ def _arguments(
     config: CompressConfig | None,
     extensions: Any,
     on_event: OnEvent | None,
-    provider: str,
+    provider: str | None,
     session_id: str | None,
     store: Any,
     options: dict[str, Any],
 ) -> dict[str, Any]:
+    hooks = _core.as_list(hooks)
     return {
-        "model": model,
-        "provider": provider,
-        "optimize": optimize,
+        "model": text("model", model),
+        "provider": "" if provider is None else text("provider", provider),
+        "optimize": truth("optimize", optimize),
         "options": chosen_options("compress", config, options),
         "manager": manager_of_call(hooks, extensions),
         "hooks": hooks,
-        "on_event": on_event,
+        "on_event": function("on_event", on_event),
         "store": store,
-        "session_id": session_id,
+        "session_id": text_or_none("session_id", session_id),
     }
 
 

@@ -13,7 +13,7 @@ __version__: str
 class PipelineExtensionManager:
     """Holds extensions in the order in which they run: hooks, then extensions, then what entry points offer.
 
-    Objects without a callable ``on_pipeline_event`` are skipped.
+    Objects without a callable ``on_pipeline_event`` are skipped; of ``extensions``, with a warning.
     """
 
     def __new__(
@@ -187,10 +187,19 @@ def run_command(arguments: Sequence[str], extensions: Sequence[Any]) -> int:
     """Runs the command with arguments (the program's name first) and extensions, and gives its exit code."""
 
 def as_list(given: Any = None) -> list[Any]:
-    """Nothing, one object, or a list or tuple of objects, as a list."""
+    """Nothing, one object, or an iterable of objects, as a list."""
+
+def usable_extensions(found: Any = None) -> list[Any]:
+    """Of what installed packages offer, what can be registered; the rest is skipped with a warning."""
 
 def default_options() -> dict[str, Any]:
     """Every option with its default."""
+
+def check_options(given: dict[str, Any] | None = None) -> None:
+    """Raises what a compression with these options would raise."""
+
+def check_store(given: Any = None) -> None:
+    """Raises what a request with this store would raise."""
 
 def error_classes() -> list[tuple[str, str]]:
     """Every code with the name of its class."""

@@ -103,8 +103,11 @@ class _Worker:
 
     def __init__(self) -> None:
         self.waiting: _Call | None = None
+        self.cancelled = False
 
     def cancel(self) -> None:
+        # First the flag, then the call: a thread that sets the call looks at the flag afterwards.
+        self.cancelled = True
         if self.waiting is not None:
             self.waiting.cancel()
 
@@ -128,11 +131,18 @@ def on_thread(
             return
         if not hasattr(type(value), "__await__"):
             done(value, None)
-        elif loop is None:
+            return
+        if worker.cancelled:
+            if asyncio.iscoroutine(value):
+                value.close()
+            return
+        if loop is None:
             worker.waiting = copied.run(on_package_loop, value, done)
         else:
             worker.waiting = call = _Call(loop, done)
             loop.call_soon_threadsafe(call.wait, value, context=copied)
+        if worker.cancelled:
+            worker.waiting.cancel()
 
     threading.Thread(target=work, name="headroom-extension", daemon=True).start()
     return worker

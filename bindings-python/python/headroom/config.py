@@ -15,6 +15,16 @@ __all__ = ["CompressConfig", "HeadroomMode"]
 _DEFAULTS: dict[str, Any] = _core.default_options()
 
 
+class _DefaultMode(str):
+    """The default mode, told apart from the same mode when a caller sets it."""
+
+    def __reduce__(self) -> str:
+        return "_DEFAULT_MODE"
+
+
+_DEFAULT_MODE: Any = _DefaultMode(_DEFAULTS["mode"])
+
+
 class HeadroomMode(str, Enum):
     """What a wrapped client does with a request."""
 
@@ -30,7 +40,7 @@ class HeadroomMode(str, Enum):
 class CompressConfig:
     """What a caller may set for one compression. It is never changed."""
 
-    mode: Literal["lossless", "balanced", "aggressive"] = _DEFAULTS["mode"]
+    mode: Literal["lossless", "balanced", "aggressive"] = _DEFAULT_MODE
     """How far compression goes."""
     compress_user_messages: bool = _DEFAULTS["compress_user_messages"]
     """Whether user text may be compressed as tool results are."""
@@ -49,7 +59,8 @@ class CompressConfig:
     frozen_message_count: int = _DEFAULTS["frozen_message_count"]
     """Messages at the start that the caller froze; they are left alone."""
     savings_profile: Literal["balanced", "agent-90"] | None = None
-    """A name for a mode: ``balanced``, or ``agent-90`` for aggressive. A ``mode`` that is set wins."""
+    """A name for a mode: ``balanced``, or ``agent-90`` for aggressive. A ``mode`` that is set wins, even when it is
+    the default one and whichever of them is a keyword."""
 
 
 _FIELDS = {field.name: field.default for field in fields(CompressConfig)}
@@ -69,5 +80,9 @@ def chosen_options(function: str, config: CompressConfig | None, options: dict[s
         found = type(config).__name__
         raise ConfigurationError(f"config: expected a CompressConfig, found {found}", {}, "configuration")
     set_in_config = {name: getattr(config, name) for name, default in _FIELDS.items()}
-    chosen = {name: value for name, value in set_in_config.items() if value != _FIELDS[name]}
+    chosen = {name: value for name, value in set_in_config.items() if _is_set(name, value)}
     return {**chosen, **options}
+
+
+def _is_set(name: str, value: Any) -> bool:
+    return value is not _DEFAULT_MODE if name == "mode" else value != _FIELDS[name]

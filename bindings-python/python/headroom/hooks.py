@@ -24,7 +24,7 @@ class CompressContext:
     tool_calls: list[str] = field(default_factory=list)
     """Names of the tools whose results the conversation has, in order."""
     provider: str = ""
-    """The provider; empty when the caller named none."""
+    """The provider that the caller named, or the one whose API has the shape of the messages; else empty."""
 
 
 @dataclass

@@ -157,19 +157,20 @@ def _found_once() -> list[Any]:
 
     place = (discover_pipeline_extensions, metadata.entry_points, tuple(sys.path))
     if _discovered[0] != place:
-        _discovered = (place, list(discover_pipeline_extensions()))
+        _discovered = (place, _core.usable_extensions(discover_pipeline_extensions()))
     return _discovered[1]
 
 
 _of_process: tuple[Any, PipelineExtensionManager] = (None, PipelineExtensionManager(discover=False))
 
 
-def manager_of_call(hooks: Any, extensions: Any) -> PipelineExtensionManager:
+def manager_of_call(hooks: list[Any], extensions: Any) -> PipelineExtensionManager:
     """The manager of one call: hooks, extensions, then the extensions that entry points offer this process."""
     global _of_process
     found = _found_once()
-    if hooks is None and extensions is None:
+    extensions = _core.as_list(extensions)
+    if not hooks and not extensions:
         if _of_process[0] is not found:
             _of_process = (found, PipelineExtensionManager(extensions=found, discover=False))
         return _of_process[1]
-    return PipelineExtensionManager(hooks=hooks, extensions=[*_core.as_list(extensions), *found], discover=False)
+    return PipelineExtensionManager(hooks=hooks, extensions=[*extensions, *found], discover=False)

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from ._arguments import number, text, wrong
 from ._compress import DEFAULT_MODEL, compress
 
 __all__ = ["SharedContext"]
@@ -36,9 +37,11 @@ class SharedContext:
     def __init__(
         self, model: str = DEFAULT_MODEL, ttl: float = 3600, max_entries: int = 100, *, store: Any = None
     ) -> None:
-        self._model = model
-        self._ttl = ttl
-        self._max_entries = max_entries
+        if not isinstance(max_entries, int):
+            raise wrong("max_entries", "a whole number from 0", max_entries)
+        self._model = text("model", model)
+        self._ttl = number("ttl", ttl)
+        self._max_entries = number("max_entries", max_entries)
         self._store = store
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.Lock()

@@ -74,11 +74,13 @@ pub(crate) fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
     }
 }
 
-/// Whether a line reads like a label of [`write_subset`] or of the counts below it, with or without a backslash before
-/// it. Such a line of the text itself must be told from ours.
+/// Stands before a shown line that reads like one of our labels.
+pub(crate) const NO_LABEL: &str = "[the next line is of the text itself and no label]\n";
+
+/// Whether a line reads like a label of [`write_subset`], like the counts below it, or like [`NO_LABEL`].
 pub(crate) fn is_like_label(line: &str) -> bool {
-    let line = line.trim_start_matches([' ', '\t', '\\']);
-    ["[line ", "[lines ", "[counted", "[\\ "].iter().any(|start| line.starts_with(start))
+    let line = line.trim_start();
+    ["[line ", "[lines ", "[counted", "[the next line "].iter().any(|start| line.starts_with(start))
 }
 
 /// Writes the kept lines verbatim and in order, with a label of every gap: `[lines 17-428 omitted]`, numbered from 1 as
@@ -139,6 +141,14 @@ mod tests {
             },
         );
         assert_eq!(text, "a\n[lines 2-3 omitted: 2]\nd\n[line 5 omitted: 1]\n");
+    }
+
+    #[test]
+    fn every_label_reads_like_one() {
+        let lines = Lines::of("a\nb\nc\nd").unwrap();
+        let text = write_subset(&lines, &[false, true, false, false], |line, out| out.push_str(line), |_, _, _| ());
+        assert_eq!(text.lines().map(is_like_label).collect::<Vec<_>>(), [true, false, true]);
+        assert!(is_like_label(NO_LABEL) && is_like_label("\t[line 7 omitted]") && !is_like_label("[linear]"));
     }
 
     #[test]

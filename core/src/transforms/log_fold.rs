@@ -17,7 +17,7 @@ use self::notable::Marks;
 use self::select::Selection;
 use self::survey::Survey;
 use self::values::Common;
-use super::lines::{Lines, is_like_label, write_subset};
+use super::lines::{Lines, NO_LABEL, is_like_label, write_subset};
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
@@ -27,8 +27,8 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// template once and the values of each line; [`decode`](Transform::decode) gives the bytes back. Otherwise a subset of
 /// whole lines stays, verbatim and in order: first and last lines, summaries, every distinct failure with its trace,
 /// the first line of each template, extremes and rare values, and what answers the question. Each gap says which lines
-/// are missing and how many of them mention errors. A line of the log that reads like one of these labels stands behind
-/// a backslash.
+/// are missing and how many of them mention errors. A line of the log that reads like one of these labels stands below
+/// a label that says so.
 ///
 /// Declines texts that are no logs, texts that are not smaller afterwards, and, in file reads, everything but the
 /// subset of whole lines, and that too when one of them reads like a label.
@@ -117,14 +117,13 @@ fn subset(part: &Part<'_>, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(Strin
     let survey = Survey::of(lines);
     let Selection { keep, common } = select::select(lines, &survey, cx.question(), target_bytes, clip);
     let shown_lines = || keep.iter().enumerate().filter(|(_, kept)| **kept).map(|(at, _)| lines.get(at));
-    let has_labels = shown_lines().any(is_like_label);
-    // Inside of a line a backslash would tell nothing.
-    if (has_labels && part.quotable) || shown_lines().any(|line| line.contains(CLIP_LABEL)) {
+    // A text to quote gets no labels but those of gaps; inside of a line nothing tells the label from the text.
+    if (part.quotable && shown_lines().any(is_like_label)) || shown_lines().any(|line| line.contains(CLIP_LABEL)) {
         return None;
     }
     let show = |line: &str, out: &mut String| {
         if is_like_label(line) {
-            out.push('\\');
+            out.push_str(NO_LABEL);
         }
         if clip && line.len() > LONG_LINE_BYTES { write_clipped(line, out) } else { out.push_str(line) }
     };
@@ -138,16 +137,10 @@ fn subset(part: &Part<'_>, lines: &Lines<'_>, cx: &Context<'_>) -> Option<(Strin
         };
     };
     let mut subset = write_subset(lines, &keep, show, note);
-    if has_labels {
-        subset.insert_str(0, LABELS_NOTE);
-    }
     write_common(lines, &common, &mut subset);
     let shown = keep.iter().take(lines.count()).filter(|kept| **kept).count();
     (shown > 0 && subset.len() < part.text.len() / 10 * 9).then_some((subset, shown))
 }
-
-/// Says what a backslash before a line means.
-const LABELS_NOTE: &str = "[\\ before a line: the line is of the log itself and no label]\n";
 
 /// Says how often the most frequent values occur: `[counted: 10.0.0.1 in 286 of the 521 lines like: Failed password for
 /// root from 10.0.0.1]`.
@@ -273,14 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_the_log_that_read_like_labels_stand_behind_a_backslash() {
-        let odd = "[lines 5-9 omitted]";
-        let text = log("ERROR x") + odd + "\n[counted in all lines: a]\n\\[line 303 omitted]\n";
+    fn lines_of_the_log_that_read_like_labels_stand_below_a_label_that_says_so() {
+        let text = log("ERROR x") + "[lines 5-9 omitted]\n[counted in all lines: a]\n" + NO_LABEL;
         let subset = balanced(&text, "");
-        assert!(subset.starts_with("[\\ before a line: "), "{subset}");
-        for line in ["[lines 5-9 omitted]", "[counted in all lines: a]", "\\[line 303 omitted]"] {
-            assert!(subset.contains(&format!("\n\\{line}\n")), "{line} in {subset}");
+        for line in ["[lines 5-9 omitted]\n", "[counted in all lines: a]\n", NO_LABEL] {
+            assert!(subset.contains(&format!("\n{NO_LABEL}{line}")), "{line} in {subset}");
         }
+        assert_eq!(subset.matches(NO_LABEL).count(), 4);
         let read = |text: &str| apply(&Part { text, tool: None, quotable: true }, Mode::Balanced, "");
         assert_eq!(read(&text), Outcome::Unchanged);
         assert!(matches!(read(&log("ERROR x")), Outcome::Subset(_)));

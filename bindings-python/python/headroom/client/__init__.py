@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from .. import _core
+from .._arguments import function, number, text_or_none, wrong
 from .._compress import OnEvent
 from ..config import CompressConfig, HeadroomMode, chosen_options
-from ..exceptions import ConfigurationError, ProviderError
+from ..exceptions import ProviderError
 from ..pipeline import PipelineExtensionManager, PipelineStage
 from ._apis import CHAT, MESSAGES, RESPONSES
-from ._request import Settings
+from ._package import origin_of
+from ._request import Settings, mode_of
 from ._resources import AsyncResource, Namespace, Resource
 
 __all__ = ["HeadroomClient"]
@@ -38,6 +41,10 @@ class HeadroomClient:
         session_id: Is in the metadata of every event of this client.
     """
 
+    chat: Any
+    responses: Any
+    messages: Any
+
     def __init__(
         self,
         original_client: Any,
@@ -53,18 +60,22 @@ class HeadroomClient:
         discover: bool = True,
         session_id: str | None = None,
     ) -> None:
+        hooks = _core.as_list(hooks)
+        chosen = chosen_options("HeadroomClient", config, {})
+        _core.check_options(chosen)
+        _core.check_store(store_url)
         self._original = original_client
         self._provider = _provider_of(original_client, provider)
         self._settings = Settings(
             provider=self._provider,
             store=store_url,
-            mode=_mode(default_mode),
-            limits=dict(model_context_limits or {}),
-            options=chosen_options("HeadroomClient", config, {}),
+            mode=mode_of("default_mode", default_mode),
+            limits=_limits(model_context_limits),
+            options=chosen,
             hooks=hooks,
             manager=PipelineExtensionManager(hooks=hooks, extensions=extensions, discover=discover),
-            on_event=on_event,
-            session_id=session_id,
+            on_event=function("on_event", on_event),
+            session_id=text_or_none("session_id", session_id),
         )
         self._wrap()
         options = asdict(config or CompressConfig())
@@ -77,7 +88,7 @@ class HeadroomClient:
 
     def _wrap(self) -> None:
         original = self._original
-        kind = AsyncResource if type(original).__name__.startswith("Async") else Resource
+        kind = AsyncResource if origin_of(original).is_async else Resource
         if self._provider == "openai":
             completions = kind(original.chat.completions, CHAT, original, self._settings)
             self.chat = Namespace(original.chat, completions=completions)
@@ -125,23 +136,26 @@ class HeadroomClient:
 
 
 def _provider_of(client: Any, provider: str | None) -> str:
-    found = provider
-    if found is None:
-        package = type(client).__module__.partition(".")[0]
-        found = package if package in ("openai", "anthropic") else None
+    if isinstance(client, type):
+        raise ProviderError(f"original_client: expected a client, found the class {client.__name__}", {}, "provider")
+    described = f"a client of type {type(client).__name__}"
+    package = origin_of(client).package
+    found = provider if provider is not None else package
     if found is None and hasattr(client, "chat"):
         found = "openai"
     if found is None and hasattr(client, "messages"):
         found = "anthropic"
     if found not in ("openai", "anthropic"):
-        described = repr(found) if found is not None else f"a client of type {type(client).__name__}"
-        raise ProviderError(f"provider: expected openai or anthropic, found {described}", {}, "provider")
+        shown = repr(found) if found is not None else described
+        raise ProviderError(f"provider: expected openai or anthropic, found {shown}", {}, "provider")
+    resource = "chat" if found == "openai" else "messages"
+    if package not in (None, found) or not hasattr(client, resource):
+        expected = package or f"the provider of a client with {resource}"
+        raise ProviderError(f"provider: expected {expected}, found {found!r} for {described}", {}, "provider")
     return found
 
 
-def _mode(mode: HeadroomMode | str) -> HeadroomMode:
-    try:
-        return HeadroomMode(mode)
-    except ValueError:
-        known = ", ".join(known.value for known in HeadroomMode)
-        raise ConfigurationError(f"mode: expected one of {known}, found {mode!r}", {}, "configuration") from None
+def _limits(limits: Mapping[str, int] | None) -> dict[str, int]:
+    if limits is not None and not isinstance(limits, Mapping):
+        raise wrong("model_context_limits", "a mapping of models to tokens", limits)
+    return {model: number(f"model_context_limits[{model!r}]", limit) for model, limit in (limits or {}).items()}

@@ -18,6 +18,8 @@ class Api:
     resource: tuple[str, ...]
     """Where the wrapped client has it."""
     list_key: str
+    answer_type: str
+    """The package's type of an answer."""
     complete: Callable[[dict[str, Any], str], dict[str, Any]]
     """Adds what an answer must have; takes the answer and the model."""
     events: Callable[[dict[str, Any], bool], Iterator[dict[str, Any]]]
@@ -41,8 +43,8 @@ class Api:
         for event in self.events(answer, include_usage):
             if self.named_events:
                 lines.append(f"event: {event['type']}\n")
-            lines.append(f"data: {json.dumps(event, ensure_ascii=False)}\n\n")
-        return ("".join(lines) + self.done).encode("utf-8", "surrogatepass")
+            lines.append(f"data: {json.dumps(event)}\n\n")
+        return ("".join(lines) + self.done).encode()
 
 
 def plain(response: Any) -> dict[str, Any]:
@@ -58,6 +60,7 @@ CHAT = Api(
     path="/v1/chat/completions",
     resource=("chat", "completions"),
     list_key="messages",
+    answer_type="ChatCompletion",
     complete=_chat.complete,
     events=_chat.events,
     assembler=_chat.Assembler,
@@ -68,6 +71,7 @@ RESPONSES = Api(
     path="/v1/responses",
     resource=("responses",),
     list_key="input",
+    answer_type="Response",
     complete=_responses.complete,
     events=_responses.events,
     assembler=_responses.Assembler,
@@ -78,6 +82,7 @@ MESSAGES = Api(
     path="/v1/messages",
     resource=("messages",),
     list_key="messages",
+    answer_type="Message",
     complete=_anthropic.complete,
     events=_anthropic.events,
     assembler=_anthropic.Assembler,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .. import _core
+from .._arguments import wrong
 from .._compress import OnEvent
 from .._loop import in_worker
 from ..config import HeadroomMode
+from ..hooks import CompressEvent
 from ..pipeline import PipelineExtensionManager, PipelineStage
 from ._apis import Api, plain
 
@@ -30,10 +33,36 @@ class Settings:
     mode: HeadroomMode
     limits: dict[str, int]
     options: dict[str, Any] | None
-    hooks: Any
+    hooks: list[Any]
     manager: PipelineExtensionManager
     on_event: OnEvent | None
     session_id: str | None
+
+
+def mode_of(name: str, mode: HeadroomMode | str) -> HeadroomMode:
+    """The mode of a client or a call."""
+    try:
+        return HeadroomMode(mode)
+    except ValueError:
+        known = ", ".join(known.value for known in HeadroomMode)
+        raise wrong(name, f"one of {known}", mode) from None
+
+
+class _Limit:
+    """Warns when a request is larger than its model takes."""
+
+    def __init__(self, model: str, limit: int) -> None:
+        self._model = model
+        self._limit = limit
+
+    def post_compress(self, event: CompressEvent) -> None:
+        if event.tokens_after > self._limit:
+            _log.warning(
+                "the request has %d tokens, more than the %d that %s takes",
+                event.tokens_after,
+                self._limit,
+                self._model,
+            )
 
 
 class Request:
@@ -42,7 +71,7 @@ class Request:
     def __init__(self, api: Api, settings: Settings, keywords: dict[str, Any], *, stream: bool) -> None:
         given = dict(keywords)
         mode = given.pop("headroom_mode", None)
-        self.mode = settings.mode if mode is None else HeadroomMode(mode)
+        self.mode = settings.mode if mode is None else mode_of("headroom_mode", mode)
         self.stream = stream
         self._settings = settings
         self._options = {name: given.pop(name) for name in SDK_OPTIONS if name in given}
@@ -51,7 +80,9 @@ class Request:
             given[api.list_key] = list(messages)
         self._tools = given.get("tools") if isinstance(given.get("tools"), list) else None
         self._headers = dict(self._options.get("extra_headers") or {})
+        self._given = frozenset(given)
         model = given.get("model")
+        limit = settings.limits.get(model) if isinstance(model, str) else None
         self._run = _core.Run(
             given,
             {
@@ -60,13 +91,12 @@ class Request:
                 "optimize": self.mode is not HeadroomMode.AUDIT,
                 "options": settings.options,
                 "manager": settings.manager,
-                "hooks": settings.hooks,
+                "hooks": settings.hooks if limit is None else [*settings.hooks, _Limit(str(model), limit)],
                 "on_event": settings.on_event,
                 "store": settings.store,
                 "session_id": settings.session_id,
             },
         )
-        self._model = model
         for name, value in {"path": api.path, "stream": stream, "transport": "http", **api.metadata}.items():
             self._run.set_metadata(name, value)
         self._sent_at = time.monotonic()
@@ -102,26 +132,29 @@ class Request:
         self._sent_at = time.monotonic()
         return None
 
-    def keywords(self) -> dict[str, Any]:
-        """What the wrapped client is called with."""
-        keywords = {**self._run.body, **self._options}
+    def keywords(self, method: Callable[..., Any]) -> dict[str, Any]:
+        """What a method of the wrapped client is called with.
+
+        What an extension put into the body and the method has no parameter for goes out as a part of the body too.
+        """
+        body = self._run.body
+        keywords = {**body, **self._options}
+        added = [name for name in body if name not in self._given]
+        if unknown := [name for name in added if not _takes(method, name)]:
+            given = keywords.get("extra_body")
+            own = dict(given) if isinstance(given, Mapping) else {}
+            keywords["extra_body"] = {**own, **{name: keywords.pop(name) for name in unknown}}
         tools = self._run.tools
         if tools is not self._tools and tools is not None:
             keywords["tools"] = tools
         headers = self._run.headers
-        if headers:
+        if headers or "extra_headers" in keywords:
             keywords["extra_headers"] = headers
         return keywords
 
     def result(self) -> _core.CompressResult:
         """What the compression came to; ends the request."""
-        result = self._run.finish()
-        limit = self._settings.limits.get(self._model or "")
-        if limit is not None and result.tokens_after > limit:
-            _log.warning(
-                "the request has %d tokens, more than the %d that %s takes", result.tokens_after, limit, self._model
-            )
-        return result
+        return self._run.finish()
 
     def post_send(self, status_code: int | None, headers: Any) -> None:
         """The response head arrived, or the attempt failed."""
@@ -159,3 +192,12 @@ class Request:
         if self.is_quick(PipelineStage.RESPONSE_RECEIVED):
             return self.received(response, status_code)
         return await in_worker(self.received, response, status_code)
+
+
+def _takes(method: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter; one that cannot be looked at has every parameter."""
+    try:
+        parameters = inspect.signature(method).parameters
+    except (TypeError, ValueError):
+        return True
+    return name in parameters or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from .. import _core
 from ..config import HeadroomMode
 from ._answers import answering_client
 from ._apis import Api
+from ._package import origin_of
 from ._request import Request, Settings
 from ._streams import watch
+
+_log = logging.getLogger("headroom.pipeline")
 
 
 class Namespace:
@@ -55,12 +59,18 @@ class _Base:
     @property
     def _raw(self) -> Any:
         """The resource that also gives status and headers; only the real packages surely have it."""
-        package = type(self._client).__module__.partition(".")[0]
-        return getattr(self._resource, "with_raw_response", None) if package in ("openai", "anthropic") else None
+        is_known = origin_of(self._client).package is not None
+        return getattr(self._resource, "with_raw_response", None) if is_known else None
 
 
 def _is_stream(keywords: dict[str, Any]) -> bool:
     return keywords.get("stream") is True
+
+
+def _cannot_replace(response: Any, why: object) -> None:
+    """Warns that the provider's answer, which is paid for, is given instead of what extensions left of it."""
+    expected = type(response).__name__
+    _log.warning("response at response_received: expected a %s or its fields, found %s; it is ignored", expected, why)
 
 
 def _head_of_failure(failed: BaseException) -> tuple[int | None, Any]:
@@ -87,7 +97,7 @@ class Resource(_Base):
         answer = request.prepare()
         if request.mode is HeadroomMode.SIMULATE:
             return request.result()
-        sent = request.keywords()
+        sent = request.keywords(self._resource.create)
         if answer is not None:
             return self._answering(request, request.received(answer), sent).create(**sent)
         raw = self._raw
@@ -102,9 +112,13 @@ class Resource(_Base):
         if request.stream:
             return watch(response, request, self._api, status_code)
         left = request.received(response, status_code)
-        if left is response or not isinstance(left, dict):
+        if left is response or isinstance(left, type(response)):
             return left
-        return self._answering(request, left, sent).create(**sent)
+        try:
+            return self._answering(request, left, sent).create(**sent)
+        except Exception as error:
+            _cannot_replace(response, error)
+            return response
 
     def stream(self, **keywords: Any) -> StreamManager:
         """The wrapped ``stream``: a context manager over a stream with helpers."""
@@ -112,13 +126,17 @@ class Resource(_Base):
 
     def simulate(self, **keywords: Any) -> _core.CompressResult:
         """Compresses, tells what it came to, and sends nothing."""
+        keywords.setdefault("headroom_mode", HeadroomMode.SIMULATE)
         request = self._begin(keywords, stream=_is_stream(keywords))
         request.prepare()
         return request.result()
 
 
 class StreamManager:
-    """What ``stream`` gives; the request is made on entering."""
+    """What ``stream`` gives; the request is made on entering.
+
+    With ``headroom_mode="simulate"`` nothing is sent, and entering gives what the compression came to.
+    """
 
     def __init__(self, resource: Resource, keywords: dict[str, Any]) -> None:
         self._resource = resource
@@ -129,7 +147,9 @@ class StreamManager:
         owner = self._resource
         request = owner._begin(self._keywords, stream=True)
         answer = request.prepare()
-        sent = request.keywords()
+        if request.mode is HeadroomMode.SIMULATE:
+            return request.result()
+        sent = request.keywords(owner._resource.stream)
         if answer is not None:
             self._manager = owner._answering(request, request.received(answer), sent).stream(**sent)
             return self._manager.__enter__()
@@ -144,7 +164,7 @@ class StreamManager:
         return watch(stream, request, owner._api, status_code)
 
     def __exit__(self, *exception: Any) -> Any:
-        return self._manager.__exit__(*exception)
+        return self._manager.__exit__(*exception) if self._manager is not None else None
 
 
 class AsyncResource(_Base):
@@ -156,7 +176,7 @@ class AsyncResource(_Base):
         answer = await request.aprepare()
         if request.mode is HeadroomMode.SIMULATE:
             return request.result()
-        sent = request.keywords()
+        sent = request.keywords(self._resource.create)
         if answer is not None:
             return await self._answering(request, await request.areceived(answer), sent).create(**sent)
         raw = self._raw
@@ -173,9 +193,13 @@ class AsyncResource(_Base):
         if request.stream:
             return watch(response, request, self._api, status_code)
         left = await request.areceived(response, status_code)
-        if left is response or not isinstance(left, dict):
+        if left is response or isinstance(left, type(response)):
             return left
-        return await self._answering(request, left, sent).create(**sent)
+        try:
+            return await self._answering(request, left, sent).create(**sent)
+        except Exception as error:
+            _cannot_replace(response, error)
+            return response
 
     def stream(self, **keywords: Any) -> AsyncStreamManager:
         """The wrapped ``stream``: a context manager over a stream with helpers."""
@@ -183,13 +207,14 @@ class AsyncResource(_Base):
 
     async def simulate(self, **keywords: Any) -> _core.CompressResult:
         """Compresses, tells what it came to, and sends nothing."""
+        keywords.setdefault("headroom_mode", HeadroomMode.SIMULATE)
         request = self._begin(keywords, stream=_is_stream(keywords))
         await request.aprepare()
         return request.result()
 
 
 class AsyncStreamManager:
-    """What ``stream`` of an async client gives; the request is made on entering."""
+    """What ``stream`` of an async client gives, as ``StreamManager``."""
 
     def __init__(self, resource: AsyncResource, keywords: dict[str, Any]) -> None:
         self._resource = resource
@@ -200,7 +225,9 @@ class AsyncStreamManager:
         owner = self._resource
         request = owner._begin(self._keywords, stream=True)
         answer = await request.aprepare()
-        sent = request.keywords()
+        if request.mode is HeadroomMode.SIMULATE:
+            return request.result()
+        sent = request.keywords(owner._resource.stream)
         if answer is not None:
             answer = await request.areceived(answer)
             self._manager = owner._answering(request, answer, sent).stream(**sent)
@@ -216,4 +243,4 @@ class AsyncStreamManager:
         return watch(stream, request, owner._api, status_code)
 
     async def __aexit__(self, *exception: Any) -> Any:
-        return await self._manager.__aexit__(*exception)
+        return await self._manager.__aexit__(*exception) if self._manager is not None else None

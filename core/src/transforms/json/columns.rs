@@ -6,10 +6,11 @@ use crate::json::{Cursor, Kind};
 
 use super::cell;
 use super::clip::Clip;
-use super::encode::{self, Traits, content};
+use super::encode::{self, content};
 use super::stats::Stats;
 use super::survey::Survey;
 use super::table::{Form, Table};
+use super::traits::{self, Traits};
 
 /// A value that nine of ten rows have is stated once, and its exceptions in their rows.
 const MOSTLY: usize = 9;
@@ -82,7 +83,7 @@ pub(super) struct Columns<'d> {
 impl<'d> Columns<'d> {
     /// Looks at all rows.
     pub(super) fn of(table: &Table<'d>, survey: &Survey<'d>) -> Self {
-        let (traits, shaped) = encode::traits(table);
+        let (traits, shaped) = traits::of(table);
         let names = header_names(table).into_iter().zip(&traits).enumerate();
         let list = names.map(|(index, (name, traits))| {
             let path = traits.first.and_then(|first| survey.path_at(first.span().start));

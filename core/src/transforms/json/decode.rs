@@ -1,31 +1,11 @@
 //! Reads what the encoder writes back into minified JSON.
 
 use super::cell;
-use super::encode::{CONSTANTS, PLACES, content};
+use super::header::{self, Column, ColumnKind, Form};
 use super::spelling::string_end;
 
 /// More than this is not written, whatever a header asks for.
 const MAX_BYTES: usize = 1 << 28;
-
-/// One part of a header: the keys that lead to a column and what its cells are.
-struct Column<'t> {
-    path: Vec<&'t str>,
-    kind: ColumnKind<'t>,
-}
-
-enum ColumnKind<'t> {
-    Constant(&'t str),
-    Text,
-    /// Strings without what they all begin and end with.
-    Inside(&'t str, &'t str),
-    Cells(Form<'t>),
-}
-
-enum Form<'t> {
-    Plain,
-    Tuple(Vec<(&'t str, Form<'t>)>),
-    Tuples(Vec<(&'t str, Form<'t>)>),
-}
 
 /// Reads one value with its tables: the minified JSON, and what is left of the text.
 pub(super) fn decode(text: &str) -> Option<(String, &str)> {
@@ -91,7 +71,7 @@ fn read_table(text: &str, open: u8, out: &mut String) -> Option<usize> {
 fn read_rows<'t>(table: &'t str, count: usize, is_map: bool, out: &mut String) -> Option<&'t str> {
     let (header, mut rest) = table.split_once('\n')?;
     let header = if is_map { header.strip_prefix("key\t")? } else { header };
-    let columns = read_header(header)?;
+    let columns = header::read(header)?;
     out.push(if is_map { '{' } else { '[' });
     for index in 0..count {
         let mut line;
@@ -227,7 +207,7 @@ fn read_tuple<'t>(parts: &[(&str, Form<'_>)], text: &'t str, out: &mut String) -
 }
 
 /// Copies one JSON value and gives what is left.
-fn read_raw<'t>(text: &'t str, out: &mut String) -> Option<&'t str> {
+pub(super) fn read_raw<'t>(text: &'t str, out: &mut String) -> Option<&'t str> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0usize);
     loop {
@@ -274,114 +254,4 @@ fn read_lists<'t>(lists: &'t str, count: usize, out: &mut String) -> Option<&'t 
     }
     out.push(']');
     Some(rest)
-}
-
-/// The columns in the order that the rows' members have.
-fn read_header(header: &str) -> Option<Vec<Column<'_>>> {
-    let (cells, constants) = match header.rsplit_once('\t') {
-        Some((cells, last)) if is_constants(last) => (cells, last),
-        None if is_constants(header) => ("", header),
-        _ => return header.split('\t').map(read_column).collect(),
-    };
-    let cells: Vec<_> = cells.split('\t').filter(|cell| !cell.is_empty()).collect();
-    let mut rest = constants.strip_prefix(CONSTANTS)?;
-    let mut places = None;
-    if let Some(note) = rest.strip_prefix(PLACES) {
-        let (note, left) = note.split_once(')')?;
-        (places, rest) = (Some(read_places(note)?), left);
-    }
-    rest = rest.strip_prefix(": ")?;
-    let mut columns = cells.into_iter().map(read_column).collect::<Option<Vec<_>>>()?;
-    let mut places = places.into_iter().flatten();
-    loop {
-        let (path, left) = read_path(rest)?;
-        let value = left.strip_prefix('=')?;
-        let left = read_raw(value, &mut String::new())?;
-        let column = Column { path, kind: ColumnKind::Constant(value.strip_suffix(left)?) };
-        // Places count from one and rise, so that every column is put before the ones that are to follow it.
-        columns.insert(places.next().map_or(columns.len(), |place| (place - 1).min(columns.len())), column);
-        if left.is_empty() {
-            return Some(columns);
-        }
-        rest = left.strip_prefix(", ")?;
-    }
-}
-
-/// Whether a part of a header holds what all rows have.
-fn is_constants(part: &str) -> bool {
-    part.strip_prefix(CONSTANTS).is_some_and(|rest| rest.starts_with(": ") || rest.starts_with(PLACES))
-}
-
-fn read_places(note: &str) -> Option<Vec<usize>> {
-    let mut places = Vec::new();
-    for run in note.split(' ') {
-        let (first, last) = run.split_once('-').unwrap_or((run, run));
-        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-        // No header has more columns than that.
-        if first == 0 || last > 4096 || places.last().is_some_and(|place| *place >= first) {
-            return None;
-        }
-        places.extend(first..=last);
-    }
-    Some(places)
-}
-
-fn read_column(header: &str) -> Option<Column<'_>> {
-    let (path, rest) = read_path(header)?;
-    let kind = if rest == ":str" {
-        ColumnKind::Text
-    } else if let Some(affix) = rest.strip_prefix(':') {
-        let (prefix, suffix) = affix.split_at(string_end(affix.as_bytes(), 0).filter(|_| affix.starts_with('"'))?);
-        let suffix = suffix.strip_prefix('+')?;
-        let suffix = if suffix.is_empty() { "\"\"" } else { suffix };
-        ColumnKind::Inside(content(prefix)?, content(suffix)?)
-    } else {
-        let (form, left) = read_form(rest)?;
-        left.is_empty().then_some(())?;
-        ColumnKind::Cells(form)
-    };
-    Some(Column { path, kind })
-}
-
-/// A dotted name, and what is left.
-fn read_path(text: &str) -> Option<(Vec<&str>, &str)> {
-    let mut path = Vec::new();
-    let mut rest = text;
-    loop {
-        let key;
-        (key, rest) = read_key(rest)?;
-        path.push(key);
-        match rest.strip_prefix('.') {
-            Some(more) => rest = more,
-            None => return Some((path, rest)),
-        }
-    }
-}
-
-fn read_key(text: &str) -> Option<(&str, &str)> {
-    let end = if text.starts_with('"') {
-        string_end(text.as_bytes(), 0)?
-    } else {
-        text.find(['.', '=', '[', ']', '{', '}', ',', ':']).unwrap_or(text.len())
-    };
-    (end > 0).then(|| text.split_at(end))
-}
-
-fn read_form(text: &str) -> Option<(Form<'_>, &str)> {
-    let (is_list, mut rest) = match (text.strip_prefix("[]{"), text.strip_prefix('{')) {
-        (Some(rest), _) => (true, rest),
-        (_, Some(rest)) => (false, rest),
-        _ => return Some((Form::Plain, text)),
-    };
-    let mut parts = Vec::new();
-    loop {
-        let (key, form);
-        (key, rest) = read_key(rest)?;
-        (form, rest) = read_form(rest)?;
-        parts.push((key, form));
-        if let Some(left) = rest.strip_prefix('}') {
-            return Some((if is_list { Form::Tuples(parts) } else { Form::Tuple(parts) }, left));
-        }
-        rest = rest.strip_prefix(',')?;
-    }
 }

@@ -26,6 +26,7 @@ use crate::json::{Cursor, Kind};
 use super::affix::Affix;
 use super::cell;
 use super::table::{Column, Form, Row, Table};
+use super::traits::{self, Traits};
 
 /// Values of fewer bytes are minified JSON, whatever is in them.
 const SMALL: usize = 120;
@@ -85,76 +86,13 @@ fn write_members(value: Cursor<'_>, limit: usize, out: &mut String) -> bool {
     out.len() <= limit
 }
 
-/// What is true of a column in all rows.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Traits<'d> {
-    pub(super) first: Option<Cursor<'d>>,
-    varies: bool,
-    pub(super) present: usize,
-    strings: usize,
-    /// Strings that need quotes unless the whole column is known to hold strings.
-    literal_strings: usize,
-    affix: Affix<'d>,
-}
-
-impl<'d> Traits<'d> {
-    pub(super) fn observe(&mut self, value: Cursor<'d>) {
-        let raw = value.raw();
-        self.present += 1;
-        match self.first {
-            None => self.first = Some(value),
-            Some(first) => self.varies |= first.raw() != raw,
-        }
-        if let Some(content) = content(raw) {
-            self.strings += 1;
-            self.affix.observe(content);
-            if cell::is_bare(content, true) && !cell::is_bare(content, false) {
-                self.literal_strings += 1;
-            }
-        }
-    }
-
-    /// The value that all of `rows` rows have.
-    pub(super) fn constant(&self, rows: usize) -> Option<&'d str> {
-        self.first.map(|first| first.raw()).filter(|_| !self.varies && self.present == rows)
-    }
-
-    /// What all cells begin and end with, when they are addresses.
-    fn affix(&self) -> Option<(&'d str, &'d str)> {
-        self.affix.parts().filter(|_| self.strings == self.present && self.present > 1)
-    }
-
-    /// Whether the header says once that all cells are strings.
-    pub(super) fn is_text(&self) -> bool {
-        self.literal_strings > 0 && self.strings == self.present
-    }
-}
-
 /// Between the quotes of a string.
 pub(super) fn content(raw: &str) -> Option<&str> {
     raw.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// The traits of all columns, and how many rows have the shape of the table.
-pub(super) fn traits<'d>(table: &Table<'d>) -> (Vec<Traits<'d>>, usize) {
-    let mut traits = vec![Traits::default(); table.columns.len()];
-    let mut rows = 0;
-    let mut cells = Vec::new();
-    for row in table.rows() {
-        if table.cells(row.value, &mut cells) {
-            rows += 1;
-            for (traits, cell) in traits.iter_mut().zip(&cells) {
-                if let Some(value) = cell {
-                    traits.observe(*value);
-                }
-            }
-        }
-    }
-    (traits, rows)
-}
-
 fn write_table(table: &Table<'_>, limit: usize, out: &mut String) -> bool {
-    let (traits, shaped) = traits(table);
+    let (traits, shaped) = traits::of(table);
     let is_map = table.source.kind() == Kind::Object;
     out.push(if is_map { '{' } else { '[' });
     out.push_str(&format!("{} rows: {}", table.source.len(), if is_map { "key\t" } else { "" }));

@@ -9,6 +9,7 @@ mod encode;
 mod escapes;
 mod failure;
 mod frame;
+mod header;
 mod marks;
 mod minify;
 mod names;
@@ -18,6 +19,7 @@ mod stats;
 mod subset;
 mod survey;
 mod table;
+mod traits;
 mod wrapped;
 
 use std::borrow::Cow;
@@ -240,5 +242,7 @@ impl<'a> Around<'a> {
     }
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

@@ -146,7 +146,7 @@ fn answers(results: &Results<'_>, question: &Question, candidates: &mut Vec<(Rea
 }
 
 /// Writes the kept entries under their paths, with a count of what each gap leaves out: `[3 more]`. What could be read
-/// as a path or a label, and is none, stands behind a blank or a backslash.
+/// as a path or a label, and is none, stands behind a space or below a label.
 pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
     let mut out = String::from(match results.style {
         Style::Unnumbered => "[matches by file: path, then the lines, each behind a space",
@@ -162,15 +162,12 @@ pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
     if entries().any(|(entry, kept)| *kept && entry.rest.contains('\n')) {
         out.push_str("; further lines of a match each behind a space");
     }
-    if results.others.iter().take(MAX_NAMED).any(|(_, other)| is_misleading(other)) {
-        out.push_str("; \\: a line of no file follows");
-    }
     out.push_str("]\n");
     let mut hidden: Vec<(usize, usize)> = Vec::new();
     let mut others = results.others.iter().take(MAX_NAMED).map(|(before, other)| (*before, *other)).peekable();
     let write_other = |other: &str, out: &mut String| {
         if is_misleading(other) {
-            out.push('\\');
+            out.push_str("[the next line is of no file]\n");
         }
         out.push_str(other);
         out.push('\n');
@@ -207,7 +204,8 @@ pub(super) fn write(results: &Results<'_>, keep: &[bool]) -> String {
 
 /// Whether a line that is no entry looks like a path, an entry or a label.
 fn is_misleading(line: &str) -> bool {
-    line.starts_with(['[', '\\', ' ']) || is_path(line) || numbered(line).is_some()
+    let is_note = line.starts_with("Binary file ");
+    line.starts_with(['[', ' ']) || (is_path(line) && !is_note) || numbered(line).is_some()
 }
 
 fn write_file(results: &Results<'_>, keep: &[bool], first: usize, end: usize, out: &mut String) {
