@@ -157,8 +157,7 @@ pub(crate) fn close(left: Option<&str>, event: &mut PipelineEvent) -> Result<Ans
         return Ok(Answer::Event(Box::new(returned)));
     }
     set_fields(event, &mut left.fields);
-    left.removed.iter().for_each(|name| event.metadata.remove(name));
-    set_metadata(&mut event.metadata, left.metadata);
+    event.metadata = left_metadata(&event.metadata, &left.removed, left.metadata);
     let Head { operation, request_id, provider, model, .. } = left.head;
     let identity = [
         (&mut event.operation, operation),
@@ -201,8 +200,21 @@ fn set_fields(event: &mut PipelineEvent, fields: &mut Map<String, serde_json::Va
     }
 }
 
-/// Sets values of metadata.
-pub(crate) fn set_metadata(metadata: &mut Metadata, values: Map<String, serde_json::Value>) {
+/// Metadata as user code left it; what shows the same as before keeps its value.
+pub(crate) fn left_metadata(
+    before: &Metadata,
+    removed: &[String],
+    changed: Map<String, serde_json::Value>,
+) -> Metadata {
+    let mut metadata = Metadata::default();
+    for (name, value) in before.iter().filter(|(name, _)| !removed.iter().any(|removed| removed == name)) {
+        metadata.set(name, value.clone());
+    }
+    set_metadata(&mut metadata, changed);
+    metadata
+}
+
+fn set_metadata(metadata: &mut Metadata, values: Map<String, serde_json::Value>) {
     for (name, value) in values {
         metadata.set(name, Value::json(value));
     }

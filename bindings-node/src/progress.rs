@@ -6,7 +6,7 @@ use headroom_core::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::event::{read, set_metadata};
+use crate::event::{left_metadata, read};
 use crate::hooks::read_biases;
 use crate::js_callback::{Target, call};
 
@@ -93,7 +93,6 @@ fn read_back(left: &str, event: &mut ProgressEvent) -> Result<()> {
     if let Some(biases) = left.biases.filter(|_| has_biases(&event.kind)) {
         event.biases = read_biases(&biases)?;
     }
-    left.removed.iter().for_each(|name| event.metadata.remove(name));
-    set_metadata(&mut event.metadata, left.metadata);
+    event.metadata = left_metadata(&event.metadata, &left.removed, left.metadata);
     Ok(())
 }
