@@ -43,6 +43,7 @@ const RULES: &[Rule] = &[
     Rule { part: "headroom-core", members: &[], never: NOT_IN_CORE },
     Rule { part: "headroom-cli", members: &["headroom-core"], never: BINDINGS },
     Rule { part: "headroom-python", members: &["headroom-core", "headroom-cli"], never: &["napi", "uniffi"] },
+    Rule { part: "headroom-node", members: &["headroom-core"], never: &["pyo3", "uniffi"] },
     Rule { part: "xtask", members: &[], never: BINDINGS },
 ];
 

@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod deps;
 mod new_transform;
+mod node;
 mod python;
 mod readme;
 mod savings;

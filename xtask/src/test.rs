@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::steps::Steps;
-use crate::{cargo, deps, python, savings};
+use crate::{cargo, deps, node, python, savings};
 
 /// A part that can be run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Rust,
     /// The wheel, and the tests of the installed package.
     Python,
+    /// The npm packages, and the tests of what they install.
+    Node,
     /// The released command's demo.
     Demo,
 }
@@ -25,6 +27,9 @@ pub(crate) fn run(part: Option<Part>) -> ExitCode {
     }
     if wanted(Part::Python) {
         python::steps(&mut steps);
+    }
+    if wanted(Part::Node) {
+        node::steps(&mut steps);
     }
     if wanted(Part::Demo) {
         // The README's first command, in the profile that it names, with a store that is gone afterwards.

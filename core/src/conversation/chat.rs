@@ -1,9 +1,9 @@
 //! Messages with a role and a content: `OpenAI` Chat Completions, and what the other APIs have in common with it.
 
 use super::block::Role;
-use super::messages;
 use super::node::Node;
 use super::walk::{Label, Opaque, Place, Walk, arguments, member, string};
+use super::{messages, vercel};
 use crate::json::Kind;
 
 /// Reads a message with a role.
@@ -16,6 +16,9 @@ pub(super) fn message<N: Node>(walk: &mut Walk, message: &N, place: &Place<'_>) 
     let here = place.key("content");
     match (role.as_str(), content) {
         ("tool" | "function", Some(content)) => {
+            if vercel::results(walk, &content, &here)? {
+                return Ok(());
+            }
             let name = string(message, "name")?;
             let id = string(message, "tool_call_id")?;
             let label = Label::result(walk.answer(&id, &name), false);
@@ -29,7 +32,7 @@ pub(super) fn message<N: Node>(walk: &mut Walk, message: &N, place: &Place<'_>) 
             if is_turn && content.kind() == Kind::Array {
                 for (index, part) in content.items().enumerate() {
                     let place = here.index(index);
-                    if !messages::part(walk, &part, &place)? {
+                    if !messages::part(walk, &part, &place)? && !vercel::part(walk, &part, &place)? {
                         walk.emit_part(&label, &place, &part)?;
                     }
                 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
-use super::block::{Conversation, Edit};
+use super::block::{Conversation, Edit, Shape};
 use super::body::{Body, Value};
 use super::json_place::Resolver;
 use super::json_value::JsonValue;
@@ -104,6 +104,14 @@ impl JsonBody {
             return Err(Error::new(ErrorKind::Compression, "edits: expected one for a block, found two"));
         }
         Ok(Self::unread(splice(&self.source, &replacements).into()))
+    }
+
+    /// The wire shape of the text, told without reading its messages.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when it is neither a list of messages nor a body with one.
+    pub fn shape(&self) -> Result<Shape> {
+        shape::detect_shape(&JsonNode::root(self.document()?))
     }
 
     fn unread(source: Arc<str>) -> Self {

@@ -16,6 +16,7 @@ mod node;
 mod question;
 mod responses;
 mod shape;
+mod vercel;
 mod walk;
 
 pub use block::{Block, BlockKind, Conversation, Edit, Path, Role, Segment, Shape, Text, ToolCall};
