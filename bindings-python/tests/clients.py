@@ -23,6 +23,10 @@ REQUEST_STAGES = [
 ]
 
 
+#: Stages that belong to a client, not to a request.
+CLIENT_STAGES = ("setup", "pre_start", "post_start")
+
+
 class Recorder:
     """Keeps what it saw."""
 
@@ -40,7 +44,8 @@ class Recorder:
 
     @property
     def seen(self) -> list[str]:
-        return [event["stage"] for event in self.events if event["stage"] != "setup"]
+        """The stages of requests, without those of the client itself."""
+        return [event["stage"] for event in self.events if event["stage"] not in CLIENT_STAGES]
 
     def at(self, stage: str) -> dict[str, Any]:
         (event,) = [event for event in self.events if event["stage"] == stage]

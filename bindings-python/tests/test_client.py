@@ -9,6 +9,7 @@ import anthropic
 import openai
 import pytest
 from clients import (
+    CLIENT_STAGES,
     REQUEST_STAGES,
     AddHeader,
     AsyncAddHeader,
@@ -41,7 +42,7 @@ def test_a_chat_request_is_compressed_and_goes_through_all_eight_stages(
     assert request["body"]["messages"][:3] == conversation[:3]
     assert recorder.seen == REQUEST_STAGES
     assert {event["operation"] for event in recorder.events} == {"sdk.request"}
-    assert len({event["request_id"] for event in recorder.events if event["stage"] != "setup"}) == 1
+    assert len({event["request_id"] for event in recorder.events if event["stage"] not in CLIENT_STAGES}) == 1
     assert recorder.at("input_received")["metadata"] == {
         "path": "/v1/chat/completions",
         "stream": False,
@@ -104,7 +105,7 @@ def test_async_clients_run_extensions_on_the_loop_of_the_caller(
         completion = await chat.chat.completions.create(model="gpt-4o", messages=conversation)
         assert completion.choices[0].message.content == "service-3"
         assert recorder.seen == REQUEST_STAGES
-        assert set(loops[1:]) == {asyncio.get_running_loop()}
+        assert set(loops[len(CLIENT_STAGES) :]) == {asyncio.get_running_loop()}
         claude = async_anthropic_client(provider, extensions=[AsyncAddHeader()])
         message = await claude.messages.create(
             model="claude-test", max_tokens=9, messages=anthropic_messages(conversation)
@@ -234,6 +235,8 @@ def test_setup_is_emitted_when_a_client_is_made(provider: Provider) -> None:
     openai_client(provider, extensions=[recorder])
     assert recorder.at("setup")["metadata"]["mode"] == "optimize"
     assert recorder.at("setup")["metadata"]["options"]["min_tokens_to_compress"] == 100
+    assert [event["stage"] for event in recorder.events] == ["setup", "pre_start", "post_start"]
+    assert recorder.at("post_start")["metadata"]["stores"] in (["sqlite"], ["memory"])
 
 
 def test_progress_and_limits_are_told(

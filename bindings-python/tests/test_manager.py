@@ -97,7 +97,8 @@ def test_a_cache_answers_early(conversation: list[dict[str, Any]]) -> None:
     result = compress(conversation, extensions=CacheExtension({"text": "cached"}))
     assert result.response == {"text": "cached"}
     assert not result.compressed and result.messages == conversation
-    assert [call["outcome"] for call in result.report["extensions"]] == ["answered"]
+    calls = [(call["stage"], call["outcome"]) for call in result.report["extensions"]]
+    assert calls == [("input_received", "answered"), ("response_received", "ran")]
 
 
 def test_a_raising_extension_is_logged_and_the_others_run(caplog: pytest.LogCaptureFixture) -> None:
