@@ -1,6 +1,16 @@
 //! An original's text as it lies in the database: compressed where that is smaller.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io;
+
+use zstd::bulk::{Compressor, Decompressor};
+
+thread_local! {
+    // Making one costs more than a small text.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// Texts below this many bytes are not worth a compressor.
 ///
@@ -31,7 +41,7 @@ impl<'a> Value<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let plain = text.as_bytes();
         if plain.len() >= COMPRESS_FROM_BYTES {
-            match zstd::bulk::compress(plain, LEVEL) {
+            match compress(plain) {
                 Ok(body) if body.len() < plain.len() => return Self { body: body.into(), encoding: Encoding::Zstd },
                 // A compressor that fails costs space only.
                 _ => {}
@@ -41,6 +51,20 @@ impl<'a> Value<'a> {
     }
 }
 
+fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|slot| match slot {
+        Some(compressor) => compressor.compress(plain),
+        None => slot.insert(Compressor::new(LEVEL)?).compress(plain),
+    })
+}
+
+fn decompress(body: &[u8], plain: &mut Vec<u8>) -> io::Result<usize> {
+    DECOMPRESSOR.with_borrow_mut(|slot| match slot {
+        Some(decompressor) => decompressor.decompress_to_buffer(body, plain),
+        None => slot.insert(Decompressor::new()?).decompress_to_buffer(body, plain),
+    })
+}
+
 /// The text of a body that claims to hold `bytes` bytes; `None` when it is damaged.
 pub(super) fn read(body: Vec<u8>, encoding: i64, bytes: u64) -> Option<String> {
     let bytes = usize::try_from(bytes).ok()?;
@@ -48,7 +72,7 @@ pub(super) fn read(body: Vec<u8>, encoding: i64, bytes: u64) -> Option<String> {
         let mut plain = Vec::new();
         // The size comes from the file: a damaged one must not end the process.
         plain.try_reserve_exact(bytes).ok()?;
-        zstd::bulk::Decompressor::new().ok()?.decompress_to_buffer(&body, &mut plain).ok()?;
+        decompress(&body, &mut plain).ok()?;
         plain
     } else if encoding == Encoding::Plain as i64 {
         body
