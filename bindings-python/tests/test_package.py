@@ -221,15 +221,12 @@ def test_discovery_that_fails_finds_nothing(monkeypatch: pytest.MonkeyPatch, cap
     assert headroom.PipelineExtensionManager().names == ["Fake"]
 
 
-def test_importing_is_quick_and_imports_little() -> None:
+def test_importing_imports_little() -> None:
     program = (
-        "import sys, time; start = time.perf_counter(); import headroom; took = time.perf_counter() - start\n"
-        "heavy = {'asyncio', 'importlib.metadata', 'openai', 'anthropic', 'httpx', 'json'} & set(sys.modules)\n"
-        "print(took * 1000); print(sorted(heavy))"
+        "import sys; import headroom\n"
+        "print(sorted({'asyncio', 'importlib.metadata', 'openai', 'anthropic', 'httpx', 'json'} & set(sys.modules)))"
     )
-    runs = [run("-c", program).stdout.split("\n") for _ in range(5)]
-    assert all(lines[1] == "[]" for lines in runs), runs
-    assert min(float(lines[0]) for lines in runs) < 50
+    assert run("-c", program).stdout.strip() == "[]"
 
 
 def test_the_engines_warnings_go_to_the_loggers_of_the_package(caplog: pytest.LogCaptureFixture) -> None:
