@@ -3,8 +3,9 @@
 mod align;
 mod lines;
 
-use std::collections::HashMap;
 use std::ops::Range;
+
+use foldhash::HashMap;
 
 use crate::ccr::{Hash, Marker, carries_marker};
 use align::align;
@@ -104,7 +105,8 @@ pub struct Repeat {
 struct Known<'a> {
     sighting: Sighting<'a>,
     hash: Hash,
-    sketch: Vec<u64>,
+    /// Once it was needed.
+    sketch: Option<Vec<u64>>,
 }
 
 /// Smaller blocks are not worth a reference.
@@ -136,19 +138,24 @@ impl<'a> Repeats<'a> {
     pub fn see(&mut self, sighting: Sighting<'a>) -> Option<Repeat> {
         let text = sighting.text;
         if text.len() < MIN_BYTES {
-            self.blocks.push(Known { sighting, hash: Hash([0; 12]), sketch: Vec::new() });
+            self.blocks.push(Known { sighting, hash: Hash([0; 12]), sketch: None });
             return None;
         }
         let hash = sighting.hash.unwrap_or_else(|| Hash::of(text));
         let may_change = sighting.eligible && !carries_marker(text);
         if let Some(earlier) = self.visible.get(&hash).copied().filter(|_| may_change) {
             let head = format!("[same as {}]\n", name(&self.blocks[earlier].sighting));
-            self.blocks.push(Known { sighting, hash, sketch: Vec::new() });
+            self.blocks.push(Known { sighting, hash, sketch: None });
             return Some(reference(head, hash, 0, text.lines().count(), earlier));
         }
-        let lines = Lines::of(text);
-        let sketch = sketch_of(&lines.contents);
-        let repeat = if may_change { self.similar(&lines, &sketch, text.len(), hash) } else { None };
+        // The lines of most blocks are never needed: nothing before them stands as it came, and neither do they.
+        let (repeat, sketch) = if may_change && !self.sketches.is_empty() {
+            let lines = Lines::of(text);
+            let sketch = sketch_of(&lines.contents);
+            (self.similar(&lines, &sketch, text.len(), hash), Some(sketch))
+        } else {
+            (None, None)
+        };
         self.blocks.push(Known { sighting, hash, sketch });
         repeat
     }
@@ -157,20 +164,21 @@ impl<'a> Repeats<'a> {
     /// reference to that block, which the caller may use instead.
     pub fn settle(&mut self, shown: Shown<'_>) -> Option<Repeat> {
         let index = self.blocks.len().checked_sub(1)?;
-        let Known { sighting, hash, sketch } = &self.blocks[index];
+        let known = &mut self.blocks[index];
+        let (sighting, hash, sketch) = (known.sighting, known.hash, known.sketch.take());
         if sighting.text.len() < MIN_BYTES {
             return None;
         }
         match shown {
             Shown::Repeat => None,
             Shown::Lossless => {
-                self.visible.insert(*hash, index);
+                self.visible.insert(hash, index);
                 None
             }
             Shown::Whole => {
-                self.visible.insert(*hash, index);
-                for line in sketch {
-                    let blocks = self.sketches.entry(*line).or_insert((index, None));
+                self.visible.insert(hash, index);
+                for line in sketch.unwrap_or_else(|| sketch_of(&Lines::of(sighting.text).contents)) {
+                    let blocks = self.sketches.entry(line).or_insert((index, None));
                     if blocks.0 != index {
                         *blocks = (index, Some(blocks.0));
                     }
@@ -178,7 +186,7 @@ impl<'a> Repeats<'a> {
                 None
             }
             Shown::Subset(subset) => {
-                let key = (*hash, Hash::of(subset));
+                let key = (hash, Hash::of(subset));
                 let Some(&earlier) = self.subsets.get(&key) else {
                     self.subsets.insert(key, index);
                     return None;
@@ -186,14 +194,14 @@ impl<'a> Repeats<'a> {
                 let total = sighting.text.lines().count();
                 let place = name(&self.blocks[earlier].sighting);
                 let head = format!("[same as {place}, shortened there in the same way]\n");
-                Some(reference(head, *hash, 0, total, earlier))
+                Some(reference(head, hash, 0, total, earlier))
             }
         }
     }
 
     /// A reference to an earlier block that stands as it came and has most of these lines.
     fn similar(&self, new: &Lines<'a>, sketch: &[u64], bytes: usize, hash: Hash) -> Option<Repeat> {
-        let mut votes: HashMap<usize, usize> = HashMap::new();
+        let mut votes: HashMap<usize, usize> = HashMap::default();
         for (last, before) in sketch.iter().filter_map(|line| self.sketches.get(line)) {
             for index in [Some(*last), *before].into_iter().flatten() {
                 *votes.entry(index).or_default() += 1;
@@ -312,10 +320,11 @@ fn sketch_of(lines: &[&str]) -> Vec<u64> {
 fn line_hash(line: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = line.len() as u64;
-    for chunk in line.chunks(8) {
-        let mut bytes = [0; 8];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(FACTOR);
+    let (words, rest) = line.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    for word in words.iter().chain([&last]) {
+        hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR);
         hash ^= hash >> 29;
     }
     hash

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Attempt, Synchronous, failure};
@@ -54,6 +55,8 @@ pub(super) fn prepare(
 ) -> Attempt<()> {
     connection.busy_timeout(Duration::from_millis(busy_timeout_ms))?;
     connection.set_prepared_statement_cache_capacity(32);
+    // Without it SQLite prepares a cached statement anew for every value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let is_empty = is_ours_or_empty(connection, path)?;
     if is_empty {
         // Works only before the first table is made; lets a purge give space back.

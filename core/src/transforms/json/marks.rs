@@ -1,6 +1,6 @@
 //! Which values of a document are remarkable.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use crate::relevance::Match;
 
@@ -118,7 +118,7 @@ impl<'s> Marks<'s> {
             }
         }
         let all = found.len() <= (self.leaves.len() / 200).max(10);
-        let mut wordings = HashSet::new();
+        let mut wordings = HashSet::default();
         for index in found {
             let Ok(index) = u32::try_from(index) else { continue };
             if wordings.insert(wording(self.raw(index))) || all {
@@ -180,7 +180,7 @@ impl<'s> Marks<'s> {
             .copied()
             .filter(|index| self.raw(*index).parse().is_ok_and(|code: u32| (400..600).contains(&code)))
             .collect();
-        let mut known = HashSet::new();
+        let mut known = HashSet::default();
         for index in &failed {
             if known.insert(self.raw(*index)) || failed.len() <= (indexes.len() / 20).max(10) {
                 self.mark(*index, Weight::Must);
@@ -198,7 +198,7 @@ impl<'s> Marks<'s> {
             return;
         }
         let names: HashSet<_> = values.iter().filter(|(_, seen)| seen.count <= rare).map(|(raw, _)| *raw).collect();
-        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut known: HashMap<&str, usize> = HashMap::default();
         for index in indexes {
             let raw = self.raw(*index);
             let times = known.entry(raw).or_default();
@@ -214,7 +214,7 @@ impl<'s> Marks<'s> {
 
     /// Marks sentences of a wording that comes at most twice, where most sentences are of a few wordings.
     fn rare_wordings(&mut self, indexes: &[u32]) {
-        let mut wordings: HashMap<String, (usize, [u32; 2])> = HashMap::new();
+        let mut wordings: HashMap<String, (usize, [u32; 2])> = HashMap::default();
         let mut sentences = 0;
         for index in indexes {
             let raw = self.raw(*index);
@@ -295,7 +295,7 @@ impl<'s> Marks<'s> {
 
     /// Marks the records that records with something marked refer to: maps and lists with an id that stands in one.
     pub(super) fn references(&mut self, paths: &[Path<'_>], around: &[u32]) {
-        let mut records = HashSet::new();
+        let mut records = HashSet::default();
         for (leaf, weight) in self.leaves.iter().zip(&self.weights) {
             if *weight == Some(Weight::Must) && leaf.record != 0 {
                 records.insert(leaf.record);

@@ -45,6 +45,12 @@ const MIN_BYTES: usize = 400;
 /// A lossless form that must be smaller by more than this is not tried.
 const MAX_LOSSLESS_RATIO: usize = 24;
 
+/// Of a list that is so many times larger than its lossless form may be, this part is written first.
+const TRIAL_SHARE: usize = 8;
+
+/// What the header and the first rows of a trial may take on top of its share. In bytes.
+const TRIAL_EXTRA: usize = 1024;
+
 /// The first word of a lossless form and of a sample.
 const HEADER: &str = "#json";
 
@@ -129,11 +135,10 @@ impl Transform for JsonTable {
             return Ok(Outcome::Unchanged);
         }
         let room = cx.target_bytes(part.text.len());
-        // A table that takes so little of the text would be one of rows that are all the same.
-        let is_hopeless = document.source().len() / MAX_LOSSLESS_RATIO > room;
-        let spelling = minified.spelling.as_ref().filter(|_| !is_hopeless);
+        let lossless_room = room.saturating_mul(2);
+        let spelling = minified.spelling.as_ref().filter(|_| may_fit(&document, lossless_room));
         let lossless = spelling
-            .and_then(|spelling| around.lossless(spelling, &document, room.saturating_mul(2)))
+            .and_then(|spelling| around.lossless(spelling, &document, lossless_room))
             .filter(|encoded| encoded.len() < part.text.len() && self.decode(encoded).as_deref() == Some(part.text));
         match lossless {
             Some(encoded) if encoded.len() <= room => Ok(Outcome::Lossless(encoded)),
@@ -174,6 +179,27 @@ impl Transform for JsonTable {
             None => Some([before, &Spelling::from_words(header)?.apply(&value, MAX_DECODED)?, after].concat()),
         }
     }
+}
+
+/// Whether a lossless form could take no more than `room` bytes, as far as the start of a long list tells.
+fn may_fit(document: &Document<'_>, room: usize) -> bool {
+    let bytes = document.source().len();
+    if bytes / MAX_LOSSLESS_RATIO > room / 2 {
+        // Such a table would be one of rows that are all the same.
+        return false;
+    }
+    let root = document.root();
+    let lists = root.members().map(|(_, member)| member).chain([root]).filter(|value| value.kind() == Kind::Array);
+    let longest = lists.max_by_key(|list| list.raw().len());
+    let Some(list) = longest.filter(|list| bytes / TRIAL_SHARE > room / 2 && list.raw().len() > bytes / 4 * 3) else {
+        return true;
+    };
+    let share = list.len() / TRIAL_SHARE;
+    let Some(last) = share.checked_sub(1).and_then(|last| list.items().nth(last)) else { return true };
+    let start = [&document.source()[list.span().start..last.span().end], "]"].concat();
+    let Ok(start) = Document::parse(&start, MAX_DEPTH) else { return true };
+    let is_late = start.source().len() > bytes / TRIAL_SHARE * 2;
+    is_late || encode::encode(start.root(), room / TRIAL_SHARE + TRIAL_EXTRA).is_some()
 }
 
 /// The JSON of a text, and what stands around it.

@@ -1,6 +1,6 @@
 //! What the places of a list of lists are called.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::json::{Cursor, Kind};
 

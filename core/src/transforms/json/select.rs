@@ -1,8 +1,9 @@
 //! Which rows of a table a sample shows.
 
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
+
+use foldhash::HashSet;
 
 use super::columns::{Columns, Shown};
 use super::encode::content;
@@ -31,7 +32,7 @@ impl Candidates {
         let total = table.len();
         let mut candidates = Self { chosen: vec![None; total], count: 0, extremes: Vec::new(), wanted: Vec::new() };
         let mut scored = Vec::new();
-        let mut kinds = HashSet::new();
+        let mut kinds = HashSet::default();
         let mut cells = Vec::new();
         for (index, row) in table.rows().enumerate() {
             let span = span_of(&row);
@@ -138,7 +139,7 @@ impl Candidates {
     fn fill(&mut self, table: &Table<'_>, columns: &Columns<'_>, room: usize) {
         let total = self.chosen.len();
         let Some(free) = room.checked_sub(self.count).filter(|free| *free > 0) else { return };
-        let mut known = HashSet::new();
+        let mut known = HashSet::default();
         let mut cells = Vec::new();
         let open = total - self.count;
         let mut share = 0;

@@ -1,7 +1,8 @@
 //! What is computed of a column.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use foldhash::HashMap;
 
 /// Different values are counted up to here.
 const MAX_DISTINCT: usize = 4096;

@@ -1,7 +1,8 @@
 //! Every scalar of a document by its path, and what is remarkable about it.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::json::{Cursor, Kind};
 use crate::relevance::Question;
@@ -72,7 +73,7 @@ pub(super) struct Survey<'d> {
 impl<'d> Survey<'d> {
     /// Reads the document whose text is `text` and whose root is `root`.
     pub(super) fn of(text: &'d str, root: Cursor<'d>, question: &Question) -> Self {
-        let mut walk = Walk { leaves: Vec::new(), paths: Vec::new(), known: HashMap::new(), records: vec![0] };
+        let mut walk = Walk { leaves: Vec::new(), paths: Vec::new(), known: HashMap::default(), records: vec![0] };
         walk.add_path("", 0, false);
         walk.value(root, None, 0, 0);
         let Walk { leaves, mut paths, records, .. } = walk;
