@@ -21,6 +21,8 @@ pub enum ContentKind {
     Diff,
     /// base64, minified bundles and other long strings without words.
     Opaque,
+    /// Several of these, one after the other.
+    Mixed,
     /// Anything else.
     Text,
 }
@@ -36,6 +38,7 @@ impl ContentKind {
             Self::Search => "search",
             Self::Diff => "diff",
             Self::Opaque => "opaque",
+            Self::Mixed => "mixed",
             Self::Text => "text",
         }
     }

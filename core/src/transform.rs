@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ccr::{Hash, Marker, carries_marker};
+use crate::ccr::{Hash, Marker, carries_marker, markers_in};
 use crate::conversation::ToolCall;
 use crate::detect::ContentKind;
 use crate::options::Mode;
@@ -151,6 +151,12 @@ impl<'a> Context<'a> {
         Marker { shown, total, unit, hash }.to_string()
     }
 
+    /// Keeps the originals of the markers in a text: a transform may have tried more than it wrote.
+    fn keep_marked(&mut self, text: &str) {
+        let marked: Vec<Hash> = markers_in(text).collect();
+        self.originals.retain(|original| marked.contains(&original.hash));
+    }
+
     /// The originals that markers point at, in order, each once.
     #[must_use]
     pub fn into_originals(self) -> Vec<Kept<'a>> {
@@ -173,6 +179,9 @@ pub fn apply_checked<'a>(
         return Ok(None);
     }
     let outcome = transform.apply(part, cx)?;
+    if let Outcome::Subset(text) = &outcome {
+        cx.keep_marked(text);
+    }
     let tokens_after = match &outcome {
         Outcome::Unchanged => return Ok(None),
         Outcome::Lossless(text) | Outcome::Subset(text) => cx.count(text),

@@ -20,7 +20,8 @@ use crate::error::Result;
 use crate::options::{CompressOptions, Mode};
 use crate::relevance::Question;
 use crate::tokens::{self, SHORT_TEXT_BYTES, Tokenizer};
-use crate::transform::{Context, Fit, Outcome, Part, apply_checked};
+use crate::transform::{Context, Outcome, Part, apply_checked};
+use crate::transforms::best_fit;
 
 /// File reads of fewer bytes stay whole, because an agent is likely to edit what it just read.
 ///
@@ -131,7 +132,7 @@ impl Plan {
         }
         for index in last + 1..self.blocks.len() {
             let part = self.part(index);
-            let is_diff = || best_fit(engine, &part).is_some_and(|(_, kind)| kind == ContentKind::Diff);
+            let is_diff = || best_fit(engine.transforms(), &part).is_some_and(|(_, kind)| kind == ContentKind::Diff);
             if self.blocks[index].eligible && (part.quotable || is_diff()) {
                 self.blocks[index].eligible = false;
             }
@@ -177,7 +178,7 @@ impl Plan {
         let eligible = self.blocks.iter().enumerate().filter(|(_, planned)| planned.is_transformable());
         eligible
             .filter_map(|(index, planned)| {
-                let (at, kind) = best_fit(engine, &self.part(index))?;
+                let (at, kind) = best_fit(engine.transforms(), &self.part(index))?;
                 Some(Route { block: index, kind, transform: engine.transforms()[at].name(), tokens: planned.tokens })
             })
             .collect()
@@ -267,7 +268,7 @@ impl Plan {
     ) -> Result<Option<Arc<Decision>>, String> {
         let part = self.part(index);
         let panicked = |panic: Box<dyn Any + Send>| panic_text(&*panic);
-        let fit = catch_unwind(AssertUnwindSafe(|| best_fit(engine, &part))).map_err(panicked)?;
+        let fit = catch_unwind(AssertUnwindSafe(|| best_fit(engine.transforms(), &part))).map_err(panicked)?;
         let Some((at, kind)) = fit else { return Ok(None) };
         let transform = &*engine.transforms()[at];
         let planned = &self.blocks[index];
@@ -376,25 +377,6 @@ fn with_digests(questions: Vec<Option<Text>>) -> Vec<(Option<Text>, blake3::Hash
         (question, digest)
     });
     pairs.collect()
-}
-
-/// A transform this confident is taken without asking the ones after it.
-const SURE: f32 = 0.9;
-
-/// The first transform that is sure, else the one with the highest confidence, by the order of the registry.
-fn best_fit(engine: &Engine, part: &Part<'_>) -> Option<(usize, ContentKind)> {
-    let mut best: Option<(usize, ContentKind, f32)> = None;
-    for (index, transform) in engine.transforms().iter().enumerate() {
-        if let Fit::Yes(kind, confidence) = transform.fit(part)
-            && best.is_none_or(|(_, _, highest)| confidence > highest)
-        {
-            best = Some((index, kind, confidence));
-            if confidence >= SURE {
-                break;
-            }
-        }
-    }
-    best.map(|(index, kind, _)| (index, kind))
 }
 
 /// Whether a block is of a kind that may be compressed at all (G8).
