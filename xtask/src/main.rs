@@ -5,6 +5,7 @@ mod cargo;
 mod deps;
 mod new_transform;
 mod node;
+mod node_packages;
 mod python;
 mod readme;
 mod savings;
