@@ -47,7 +47,7 @@ async function body(path) {
     const again = JSON.parse(text);
     known.push(await timed(() => compress(again, options)));
   }
-  const input = basename(path, ".json").replace("_", " ");
+  const input = basename(path, ".json").replaceAll("_", " ");
   print({ input, what: "compress from Node, new content", ms: median(fresh) });
   print({ input, what: "compress from Node, known content", ms: median(known) });
 }

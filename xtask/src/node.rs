@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
 use crate::cargo;
-use crate::node_packages::{npm, pack, platform};
+use crate::node_packages::{npm, pack, platform, write_json};
 use crate::steps::{Steps, run};
 
 /// Runs the Node steps, or says loudly that there is no Node for them.
@@ -43,6 +44,30 @@ fn install(tarballs: &[PathBuf]) -> Result<tempfile::TempDir> {
     npm.arg("install").args(tarballs);
     run(npm)?;
     Ok(folder)
+}
+
+/// A measurement that is ready to run, and the folder that it needs meanwhile.
+pub(crate) struct Bench {
+    pub(crate) command: Command,
+    _folder: tempfile::TempDir,
+}
+
+/// Installs the released packages and gives the command that measures them on request bodies; nothing without Node.
+///
+/// # Errors
+/// When a build or the installation fails.
+pub(crate) fn bench(bodies: &[PathBuf]) -> Result<Option<Bench>> {
+    let Ok(platform) = platform() else { return Ok(None) };
+    let folder = tempfile::Builder::new().prefix("headroom-bench-").tempdir()?;
+    write_json(&folder.path().join("package.json"), &json!({ "private": true }))?;
+    let mut npm = npm(folder.path());
+    npm.arg("install").args(pack(&platform, "release")?);
+    run(npm)?;
+    let script = folder.path().join("bench_node.mjs");
+    fs::copy(cargo::root().join("xtask/src/bench_node.mjs"), &script)?;
+    let mut command = node(folder.path());
+    command.arg(script).args(bodies);
+    Ok(Some(Bench { command, _folder: folder }))
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -139,3 +139,45 @@ fn read_json(file: &Path) -> Result<Value> {
 pub(crate) fn write_json(file: &Path, value: &Value) -> Result<()> {
     fs::write(file, serde_json::to_string_pretty(value)? + "\n").with_context(|| file.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The name that napi-rs gives a target of Rust.
+    fn platform_of(target: &str) -> String {
+        let [cpu, vendor, rest] = target.splitn(3, '-').collect::<Vec<_>>().try_into().unwrap();
+        let cpu = if cpu == "x86_64" { "x64" } else { "arm64" };
+        match (vendor, rest) {
+            ("apple", _) => format!("darwin-{cpu}"),
+            ("pc", _) => format!("win32-{cpu}-msvc"),
+            (_, rest) => format!("linux-{cpu}-{}", rest.trim_start_matches("linux-")),
+        }
+    }
+
+    #[test]
+    fn every_target_has_a_package_that_installs_only_there() {
+        let bindings = cargo::root().join("bindings-node");
+        let main = read_json(&bindings.join("package.json")).unwrap();
+        let targets = main["napi"]["targets"].as_array().unwrap();
+        let platforms: BTreeSet<_> = targets.iter().map(|target| platform_of(target.as_str().unwrap())).collect();
+        let folders = fs::read_dir(bindings.join("npm")).unwrap();
+        let found: BTreeSet<_> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(found, platforms);
+        let loader = fs::read_to_string(bindings.join("index.js")).unwrap();
+        for platform in &platforms {
+            let package = read_json(&bindings.join("npm").join(platform).join("package.json")).unwrap();
+            let (os, cpu) = (package["os"][0].as_str().unwrap(), package["cpu"][0].as_str().unwrap());
+            let abi = match os {
+                "linux" => format!("-{}", package["libc"][0].as_str().unwrap().replace("glibc", "gnu")),
+                "win32" => "-msvc".to_owned(),
+                _ => String::new(),
+            };
+            assert_eq!(*platform, format!("{os}-{cpu}{abi}"));
+            assert_eq!(package["version"], main["version"]);
+            assert!(loader.contains(package["name"].as_str().unwrap()), "index.js does not load {}", package["name"]);
+        }
+    }
+}
