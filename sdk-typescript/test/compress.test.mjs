@@ -26,6 +26,10 @@ test("ESM and CommonJS give the same objects, in every entry", async () => {
   }
 });
 
+test("nothing runs when the packages are installed", () => {
+  for (const name of ["headroom-sdk", "headroom-native"]) assert.equal(require(`${name}/package.json`).scripts, undefined, name);
+});
+
 test("stages, error classes and exports are what the native module and the contract say", () => {
   const functions = [
     "compress", "HeadroomClient", "simulate", "retrieve", "detectFormat", "toOpenAI", "fromOpenAI", "parseSSE",

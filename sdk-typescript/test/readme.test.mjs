@@ -27,6 +27,37 @@ const numberOf = (text) => EXAMPLES.sdk.findIndex((example) => example.includes(
 const EVENTS = numberOf("new HeadroomClient({ apiKey, onPipelineEvent })");
 const node = promisify(execFile).bind(null, process.execPath);
 
+/** What callers of CommonJS may write, and what the types keep them from. */
+const TYPES = `
+import { compress, CompressionHooks, HeadroomClient, type OnPipelineEvent } from "headroom-sdk";
+import { withHeadroom } from "headroom-sdk/openai";
+import { OpenAI } from "openai";
+
+const seen: unknown[] = [];
+const handlers: OnPipelineEvent[] = [
+  () => {},
+  (name) => seen.push(name),
+  async (name: string) => { seen.push(name); },
+  (name, { requestId }) => seen.push(name, requestId),
+  (...[name, data]) => { if (name === "pipeline:start") seen.push(data.startTime); },
+  (name, data) => { switch (name) { case "pipeline:step": return data.warnings; case "pipeline:error": return data.error; } },
+];
+// @ts-expect-error The name is a string.
+handlers.push((name: number) => {});
+// @ts-expect-error Not every event has a step.
+handlers.push((name, data) => data.step);
+
+class Mine extends CompressionHooks { override postCompress() { seen.push("mine"); } }
+const client = new HeadroomClient({ apiKey: "k", onPipelineEvent: (name) => seen.push(name) });
+const hooks = [new Mine(), { postCompress: ({ tokensSaved }: { tokensSaved: number }) => seen.push(tokensSaved) }];
+const messages = [{ role: "user", content: "hello" } as const];
+void compress(messages, { client, model: "gpt-4o", hooks }).then((result) => {
+  const same: typeof messages = result.messages;
+  const wrapped: OpenAI = withHeadroom(new OpenAI({ apiKey: "k" }), { client });
+  console.log(same.length, seen.join(" "), typeof wrapped.chat);
+});
+`;
+
 before(async () => {
   mkdirSync(FOLDER);
   for (const [name, examples] of Object.entries(EXAMPLES)) {
@@ -35,6 +66,7 @@ before(async () => {
     for (const [index, text] of examples.entries()) writeFileSync(join(FOLDER, `${name}_${index}.mts`), text.replace(":8787", ":9"));
   }
   writeFileSync(join(FOLDER, "sdk_failing.mts"), `${EXAMPLES.sdk[EVENTS]}await compress([7], { client, model: "gpt-4o" });\n`);
+  writeFileSync(join(FOLDER, "types.cts"), TYPES);
   writeFileSync(join(FOLDER, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...COMPILER_OPTIONS, rootDir: "." } }));
   const compiler = createRequire(import.meta.url).resolve("typescript/package.json");
   const { bin } = JSON.parse(readFileSync(compiler, "utf8"));
@@ -91,6 +123,11 @@ test("the examples of a context engine and of a proxy that cannot be reached run
   const { stdout, stderr } = await run("sdk", numberOf("baseUrl:"));
   assert.match(stdout, /hello/);
   assert.match(stderr, /the request goes on uncompressed: cannot reach/);
+});
+
+test("handlers with one parameter or both, hooks of both kinds and CommonJS have their types", async () => {
+  const { stdout } = await node([join(FOLDER, "out", "types.cjs")]);
+  assert.equal(stdout, "1 pipeline:start pipeline:step pipeline:step pipeline:step pipeline:step pipeline:step pipeline:complete mine 0 object\n");
 });
 
 test("every example is run by a test", () => {
