@@ -70,8 +70,8 @@ impl PyManager {
             return Ok(());
         }
         // One owner is the list here, and one the manager.
-        let own = self.extensions.iter().filter(|extension| Arc::strong_count(extension) == 2);
-        own.map(|extension| extension.traverse(&visit)).collect()
+        let mut own = self.extensions.iter().filter(|extension| Arc::strong_count(extension) == 2);
+        own.try_for_each(|extension| extension.traverse(&visit))
     }
 
     /// Whether there is anything to call.
