@@ -45,7 +45,7 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
-    /// Measures speed beside doing nothing, counting tokens once, and the peers; prints one table.
+    /// Measures speed beside doing nothing, counting tokens once, from Node, and beside the peers; prints tables.
     Bench {
         /// Leaves the peers out.
         #[arg(long)]
