@@ -132,12 +132,13 @@ export interface CallArguments {
 }
 
 /**
- * Compresses a list of messages or a request body, given as JSON.
+ * Compresses a list of messages or a request body, given as JSON with its long texts beside it: the string
+ * `headroom:text:<number>` stands for the text of that number.
  *
  * # Errors
  * When no promise can be made; everything else is in the outcome.
  */
-export declare function compress(body: Buffer, arguments: CallArguments, manager: Manager, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
+export declare function compress(body: Buffer, texts: Array<string>, arguments: CallArguments, manager: Manager, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
 
 /** A code and the name of its class. */
 export interface ErrorClass {

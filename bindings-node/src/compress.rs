@@ -14,7 +14,8 @@ use crate::manager::Manager;
 use crate::outcome::Outcome;
 use crate::result;
 
-/// Compresses a list of messages or a request body, given as JSON.
+/// Compresses a list of messages or a request body, given as JSON with its long texts beside it: the string
+/// `headroom:text:<number>` stands for the text of that number.
 ///
 /// # Errors
 /// When no promise can be made; everything else is in the outcome.
@@ -22,6 +23,7 @@ use crate::result;
 pub fn compress<'e>(
     env: &'e Env,
     body: Buffer,
+    texts: Vec<String>,
     arguments: CallArguments,
     manager: &Manager,
     #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
@@ -30,7 +32,7 @@ pub fn compress<'e>(
     let manager = manager.shared();
     enter(env, dispatch, abort, async move {
         let engine = engines::engine(arguments.store.as_deref())?;
-        let body = JsBody::read(&body)?;
+        let body = JsBody::read(&body, texts)?;
         let (call, metadata) = arguments.call(body, "compress", manager)?;
         let mut run = engine.begin(call)?;
         for (name, value) in metadata {

@@ -1,6 +1,6 @@
 //! The native module of `headroom-sdk`: the engine for Node.
 //!
-//! Conversations come as JSON in a buffer and go back as edits. Every call gives an [`Outcome`](outcome::Outcome);
+//! Conversations come as JSON in a buffer, with long texts beside it, and go back as edits. Every call gives an [`Outcome`](outcome::Outcome);
 //! `sdk-typescript` makes objects, errors and log lines of it.
 
 #![expect(clippy::needless_pass_by_value, reason = "JavaScript gives owned values")]
@@ -25,4 +25,5 @@ mod progress;
 mod result;
 pub mod retrieve;
 pub mod run;
+mod split;
 mod timer;

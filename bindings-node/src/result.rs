@@ -29,7 +29,10 @@ pub(crate) fn write(result: &CompressResult) -> Result<Vec<u8>> {
     })
     .to_string();
     // The body is JSON already; reading it to write it again would be the larger part of the work.
-    let body = body_of(result).filter(|body| body.edits().is_none()).map_or("null", JsBody::text);
+    let body = match body_of(result).filter(|body| body.edits().is_none()) {
+        Some(body) => body.whole()?.as_str(),
+        None => "null",
+    };
     fields.insert_str(1, &format!("\"body\":{body},"));
     Ok(fields.into_bytes())
 }
@@ -44,7 +47,7 @@ fn edits(result: &CompressResult) -> Option<Vec<Value>> {
         Segment::Key(key) => json!(key),
         Segment::Index(index) => json!(index),
     };
-    Some(edits.iter().map(|(path, text)| json!([path.0.iter().map(segment).collect::<Vec<_>>(), text])).collect())
+    Some(edits.map(|(path, text)| json!([path.0.iter().map(segment).collect::<Vec<_>>(), text])).collect())
 }
 
 fn timing(timing: &PipelineTiming) -> Value {

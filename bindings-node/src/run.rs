@@ -80,7 +80,7 @@ impl RequestRun {
         let (manager, place) = (manager.shared(), Arc::clone(&self.0));
         enter(env, dispatch, abort, async move {
             let engine = engines::engine(arguments.store.as_deref())?;
-            let body = JsBody::read(&request.body)?;
+            let body = JsBody::read(&request.body, Vec::new())?;
             let tools = body.tools();
             let headers = Value::json(read(&request.headers)?);
             let (call, metadata) = arguments.call(body, "sdk.request", manager)?;
@@ -187,7 +187,7 @@ fn to_be_sent(run: &Run, tools: Option<&Value>, headers: &Value) -> Result<Strin
         None => Arc::clone(run.body()),
     };
     let text = match body.as_any().downcast_ref::<JsBody>() {
-        Some(body) if !body.is_original() => Some(body.text()),
+        Some(body) if !body.is_original() => Some(body.whole()?.as_str()),
         _ => None,
     };
     let headers = match run.headers() {

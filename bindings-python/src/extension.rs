@@ -4,6 +4,7 @@ use headroom_core::extension::{Answer, BoxFuture, Extension, Filter, Policy};
 use headroom_core::pipeline::{PipelineEvent, StageSet};
 use headroom_core::{Error, Result};
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::declarations::Declarations;
 use crate::hooks::own_method;
@@ -28,6 +29,14 @@ impl PyExtension {
         // A plain function with a time limit gets a thread of its own, so that the limit can pass while it runs.
         let on_thread = declared.policy.timeout.is_some() && !is_coroutine_function(method.bind(object.py()))?;
         Ok(Some(Self { on_pipeline_event: method, declared, on_thread }))
+    }
+
+    /// Shows the garbage collector what this holds.
+    ///
+    /// # Errors
+    /// What the visit gives.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_pipeline_event)
     }
 
     /// Calls the extension and, when it is done at once, reads its answer under the same attachment.

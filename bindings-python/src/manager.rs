@@ -7,6 +7,7 @@ use headroom_core::pipeline::PipelineExtensionManager;
 use log::warn;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::declarations::name_of;
 use crate::drive::enter;
@@ -28,6 +29,8 @@ const TARGET: &str = "headroom.pipeline";
 #[pyclass(frozen, subclass, name = "PipelineExtensionManager", module = "headroom.pipeline")]
 pub(crate) struct PyManager {
     pub(crate) manager: Arc<PipelineExtensionManager>,
+    /// The same extensions with their type known, for the garbage collector.
+    extensions: Vec<Arc<PyExtension>>,
 }
 
 #[pymethods]
@@ -57,6 +60,18 @@ impl PyManager {
             registered.extend(self::registered(&usable_extensions(Some(&found))?)?);
         }
         Self::of(py, registered)
+    }
+
+    /// Shows the garbage collector what the extensions hold, so that one that holds its own manager is freed with it.
+    ///
+    /// What a running request uses too is held from outside, and to show it as held from here alone would free it early.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if Arc::strong_count(&self.manager) > 1 {
+            return Ok(());
+        }
+        // One owner is the list here, and one the manager.
+        let mut own = self.extensions.iter().filter(|extension| Arc::strong_count(extension) == 2);
+        own.try_for_each(|extension| extension.traverse(&visit))
     }
 
     /// Whether there is anything to call.
@@ -134,16 +149,17 @@ impl PyManager {
 
 impl PyManager {
     /// A manager of these extensions, in this order.
-    pub(crate) fn of(py: Python<'_>, extensions: Vec<Arc<dyn Extension>>) -> PyResult<Self> {
-        let manager = PipelineExtensionManager::new(extensions).map_err(|failed| error::to_python(py, &failed))?;
-        Ok(Self { manager: Arc::new(manager.with_timer(Arc::new(DriveTimer), None)) })
+    pub(crate) fn of(py: Python<'_>, extensions: Vec<Arc<PyExtension>>) -> PyResult<Self> {
+        let in_order = extensions.iter().map(|extension| Arc::clone(extension) as Arc<dyn Extension>).collect();
+        let manager = PipelineExtensionManager::new(in_order).map_err(|failed| error::to_python(py, &failed))?;
+        Ok(Self { manager: Arc::new(manager.with_timer(Arc::new(DriveTimer), None)), extensions })
     }
 }
 
 /// The objects that are extensions; the others, as hooks may be, are none.
-pub(crate) fn registered(objects: &[Bound<'_, PyAny>]) -> PyResult<Vec<Arc<dyn Extension>>> {
+pub(crate) fn registered(objects: &[Bound<'_, PyAny>]) -> PyResult<Vec<Arc<PyExtension>>> {
     let registered = objects.iter().filter_map(|object| PyExtension::new(object).transpose());
-    registered.map(|extension| extension.map(|extension| Arc::new(extension) as Arc<dyn Extension>)).collect()
+    registered.map(|extension| extension.map(Arc::new)).collect()
 }
 
 /// Of what installed packages offer, what can be registered. Nobody who compresses chose these objects, so a bad one is
@@ -152,7 +168,7 @@ pub(crate) fn registered(objects: &[Bound<'_, PyAny>]) -> PyResult<Vec<Arc<dyn E
 #[pyo3(signature = (found=None))]
 pub(crate) fn usable_extensions<'py>(found: Option<&Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let mut usable = Vec::new();
-    let mut kept: Vec<Arc<dyn Extension>> = Vec::new();
+    let mut kept: Vec<Arc<PyExtension>> = Vec::new();
     for object in one_or_many(found)? {
         let py = object.py();
         let registered = PyExtension::new(&object).and_then(|extension| {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from types import SimpleNamespace
 from typing import Any
 
 import anthropic
@@ -10,6 +12,7 @@ import openai
 import pytest
 from clients import (
     Cache,
+    Recorder,
     anthropic_client,
     anthropic_messages,
     async_anthropic_client,
@@ -239,3 +242,25 @@ def test_hooks_of_any_iterable_take_part_in_every_request(provider: Provider) ->
     for _ in range(2):
         client.chat.completions.create(model="gpt-4o", messages=HI)
     assert count.calls == 2
+
+
+def test_a_cancelled_attempt_has_failed() -> None:
+    seen = Recorder()
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            no_answer: Any = SimpleNamespace(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+            client = async_openai_client(no_answer, extensions=[seen])
+            streamed = client.chat.completions.stream(model="gpt-4o", messages=HI)
+            for attempt in (client.chat.completions.create(model="gpt-4o", messages=HI), streamed.__aenter__()):
+                task = asyncio.create_task(attempt)
+                while not (seen.seen and seen.seen[-1] == "pre_send"):
+                    await asyncio.sleep(0.01)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert seen.seen[-1] == "post_send"
+                assert seen.at("post_send")["metadata"]["status_code"] is None
+                seen.events.clear()
+
+    asyncio.run(main())

@@ -222,6 +222,39 @@ def test_objects_are_let_go() -> None:
     assert [reference() for reference in gone] == [None, None]
 
 
+def test_an_extension_that_holds_its_own_manager_is_let_go() -> None:
+    import gc
+    import weakref
+
+    class Extension:
+        def __init__(self) -> None:
+            self.manager = PipelineExtensionManager(extensions=[self], discover=False)
+
+        def on_pipeline_event(self, event: Any) -> None:
+            gc.collect()  # What runs is not freed under its own feet.
+
+    class Slotted:
+        __slots__ = ("__weakref__", "client")
+
+        def on_pipeline_event(self, event: Any) -> None:
+            pass
+
+    extension, slotted = Extension(), Slotted()
+    slotted.client = PipelineExtensionManager(extensions=[slotted, extension], discover=False)
+    gone = [weakref.ref(extension), weakref.ref(slotted)]
+    extension.manager.emit("setup", operation="x")
+    gc.collect()
+    assert all(reference() is not None for reference in gone)
+    manager = slotted.client
+    del extension, slotted
+    gc.collect()
+    assert manager.names == ["Slotted", "Extension"]
+    manager.emit("setup", operation="x")
+    del manager
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
+
+
 def test_a_process_that_ends_while_a_task_waits_does_not_hang() -> None:
     program = """
 import asyncio, headroom

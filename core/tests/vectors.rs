@@ -1,7 +1,7 @@
 //! The shared cases of `tests/vectors/`: every language runs them and gives the same.
 //!
-//! A case is a folder with `input.json` (messages or a body), `options.json` (only what differs from the defaults, and
-//! `model`), `expected.json` and `notes.md`. `cargo xtask vectors --bless` rewrites what is expected; a person reads it.
+//! `tests/vectors/README.md` says what a case is and what the digest of all of them is. `cargo xtask vectors --bless`
+//! rewrites what is expected; a person reads it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,6 +14,7 @@ use headroom_core::ccr::MemoryStore;
 use headroom_core::json::Document;
 use headroom_core::{Call, CompressOptions, Engine, JsonBody, transforms};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -53,20 +54,66 @@ fn outcome(case: &Path) -> Value {
     })
 }
 
+/// Cases with their names, `transform/case`, in byte order of these.
+fn cases() -> Vec<(String, PathBuf)> {
+    let named = |case: PathBuf| (format!("{}/{}", name(case.parent().unwrap()), name(&case)), case);
+    let mut cases: Vec<_> = folders(&vectors()).iter().flat_map(|folder| folders(folder)).map(named).collect();
+    cases.sort();
+    cases
+}
+
+/// Every string value under a value, depth first, members in code point order of their names, each with a line feed.
+fn digest_strings(value: &Value, digest: &mut Sha256) {
+    match value {
+        Value::String(text) => digest.update(format!("{text}\n")),
+        Value::Array(items) => items.iter().for_each(|item| digest_strings(item, digest)),
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            members.iter().for_each(|(_, member)| digest_strings(member, digest));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Compares with a file, or writes it anew where that is asked for.
+fn is_as_expected(file: &Path, text: &str, same: impl Fn(&str) -> bool) -> bool {
+    if std::env::var_os("HEADROOM_BLESS").is_some() {
+        fs::write(file, text).unwrap();
+        return true;
+    }
+    fs::read_to_string(file).is_ok_and(|expected| same(&expected))
+}
+
 #[test]
 fn every_case_gives_what_is_expected() {
-    let bless = std::env::var_os("HEADROOM_BLESS").is_some();
     let mut wrong = Vec::new();
-    for case in folders(&vectors()).iter().flat_map(|folder| folders(folder)) {
+    let mut digest = Sha256::new();
+    for (name, case) in cases() {
         let found = outcome(&case);
-        let file = case.join("expected.json");
-        if bless {
-            fs::write(&file, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
-        } else if fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok()) != Some(found) {
-            wrong.push(case);
+        digest.update(format!("{name}\n"));
+        digest_strings(&found["body"], &mut digest);
+        let written = serde_json::to_string_pretty(&found).unwrap() + "\n";
+        let same = |expected: &str| serde_json::from_str(expected).is_ok_and(|expected: Value| expected == found);
+        if !is_as_expected(&case.join("expected.json"), &written, same) {
+            wrong.push(name);
         }
     }
+    let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if !is_as_expected(&vectors().join("digest.txt"), &format!("{hex}\n"), |expected| expected.trim_end() == hex) {
+        wrong.push("digest.txt".to_owned());
+    }
     assert!(wrong.is_empty(), "run `cargo xtask vectors --bless` and read the difference: {wrong:#?}");
+}
+
+/// A digest that is known to be right, so that the definition cannot change in every language at once.
+#[test]
+fn the_digest_is_what_the_definition_says() {
+    let mut digest = Sha256::new();
+    let body =
+        json!([{"b": "two", "\u{1f600}": "four", "\u{ff5e}": "three", "a": ["one", 1, null, true, {"key": ""}]}]);
+    digest_strings(&body, &mut digest);
+    assert_eq!(digest.finalize(), Sha256::digest("one\n\ntwo\nthree\nfour\n"));
 }
 
 #[test]
@@ -92,7 +139,7 @@ fn every_transform_has_vectors_and_every_folder_has_a_transform() {
 /// Typical cases are smaller afterwards, and the transform leaves the cases alone that it declines.
 #[test]
 fn cases_do_what_their_names_say() {
-    for case in folders(&vectors()).iter().flat_map(|folder| folders(folder)) {
+    for (_, case) in cases() {
         let found = outcome(&case);
         match name(&case).as_str() {
             "typical" => assert!(found["tokens_after"].as_u64() < found["tokens_before"].as_u64(), "{case:?}"),

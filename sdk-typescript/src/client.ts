@@ -95,9 +95,9 @@ export class HeadroomClient {
     const { extensions } = manager;
     const data = new LiveData();
     const dispatch = dispatcher({ extensions, hooks, onPipelineEvent, data, events: [] });
-    const body = bytes(data.encode(messages));
+    const [body, texts] = data.split(messages);
     const given = this.arguments(options, hooks, onPipelineEvent);
-    const written = await call(options.signal, (abort) => native.compress(body, given, manager.native, dispatch, abort));
+    const written = await call(options.signal, (abort) => native.compress(bytes(body), texts, given, manager.native, dispatch, abort));
     const result = readResult(written, messages, data);
     if (result.report.error !== null && !this.#fallback) throw new HeadroomCompressError(result.report.error, { code: "compression" });
     return result;

@@ -7,7 +7,7 @@ import type { CompressContext, CompressEvent, HookMessages, HooksLike } from "./
 import type { LiveData } from "./live-data";
 import { UserFailure } from "./native";
 import type { PipelineEvent, PipelineExtension } from "./pipeline";
-import type { OnPipelineEvent, PipelineEventArguments } from "./progress";
+import { tellProgress, type OnPipelineEvent, type PipelineEventArguments } from "./progress";
 import { looksLikeEvent, RunningEvent, typeName, type EventHead } from "./running-event";
 
 /** The function that the native module calls. */
@@ -84,7 +84,7 @@ function start(
       return [hooks?.postCompress?.(given as CompressEvent), () => null];
     default: {
       const { name, data: shown } = given as { name: string; data: Record<string, unknown> };
-      const returned = code.onPipelineEvent?.(...([name, shown] as unknown as PipelineEventArguments));
+      const returned = tellProgress(code.onPipelineEvent, [name, shown] as unknown as PipelineEventArguments);
       return [returned, () => leftOfProgress(argument, shown)];
     }
   }

@@ -45,8 +45,10 @@ export class CompressionHooks {
     return {};
   }
 
-  /** Is told what the compression came to, exactly once a call. */
-  postCompress(_event: CompressEvent): void | Promise<void> {}
+  /** Is told what the compression came to, exactly once a call. A promise is awaited; what it gives is not looked at. */
+  postCompress(_event: CompressEvent): unknown {
+    return undefined;
+  }
 }
 
 /** Hooks as a class or as a partial object. */

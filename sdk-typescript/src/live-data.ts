@@ -8,6 +8,16 @@
 const REFERENCE = "headroom:reference";
 const WAS_JSON = "headroom:json";
 
+/** What a text stands for that is not in the JSON, with its number behind it. */
+const TEXT = "headroom:text:";
+/**
+ * Strings from this many UTF-16 units on stand beside the JSON.
+ *
+ * Writing one into JSON, encoding that and reading it again costs several times what handing it over does; of shorter ones
+ * handing over one by one would be the larger part. Chosen by hand.
+ */
+const LONG_TEXT = 1024;
+
 /** One of the ways to a text: keys and indices from the root. */
 export type Path = readonly (string | number)[];
 
@@ -17,6 +27,21 @@ export class LiveData {
 
   /** A value as JSON. */
   encode(value: unknown): string | undefined {
+    return this.#encode(value, (text) => text);
+  }
+
+  /** A value as JSON with its long texts beside it. */
+  split(value: unknown): [json: string | undefined, texts: string[]] {
+    const texts: string[] = [];
+    const json = this.#encode(value, (text) => {
+      // Half of a surrogate pair would be lost on the way; JSON keeps it. What looks like a reference is none.
+      const stays = (text.length < LONG_TEXT && !text.startsWith(TEXT)) || !text.isWellFormed();
+      return stays ? text : `${TEXT}${texts.push(text) - 1}`;
+    });
+    return [json, texts];
+  }
+
+  #encode(value: unknown, write: (text: string) => string): string | undefined {
     const references = this.#references;
     return JSON.stringify(value, function (this: unknown, key: string, plain: unknown): unknown {
       const live = (this as Record<string, unknown>)[key];
@@ -25,6 +50,7 @@ export class LiveData {
         if (index < 0) index = references.push(live) - 1;
         return { [REFERENCE]: index };
       }
+      if (typeof plain === "string") return write(plain);
       return key === "output" ? outputAsText(this, plain) : plain;
     });
   }

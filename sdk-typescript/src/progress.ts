@@ -67,5 +67,24 @@ export type PipelineEventName = keyof PipelineEventData;
 /** Name and data of an event; a `switch` over the name tells the type of the data. */
 export type PipelineEventArguments = { [Name in PipelineEventName]: [name: Name, data: PipelineEventData[Name]] }[PipelineEventName];
 
-/** Is told of progress; what it throws is logged and skipped. Takes both parameters, so that the name tells the data. */
-export type OnPipelineEvent = (...event: PipelineEventArguments) => void | Promise<void>;
+/**
+ * Is told of progress. What it throws is logged and skipped, a promise is awaited, and what it gives is not looked at.
+ * Declared with both parameters, the name tells the type of the data.
+ */
+export type OnPipelineEvent = TakesNameAndData | TakesName;
+
+type TakesNameAndData = (...event: PipelineEventArguments) => unknown;
+
+/**
+ * A handler that looks at the name only. Two signatures that differ in nothing but a type parameter: TypeScript then takes
+ * the types of a handler's parameters from {@link TakesNameAndData} alone, for handlers with one parameter too.
+ */
+interface TakesName {
+  (name: PipelineEventName): unknown;
+  <_>(name: PipelineEventName): unknown;
+}
+
+/** Calls a handler. */
+export function tellProgress(handler: OnPipelineEvent | null, event: PipelineEventArguments): unknown {
+  return (handler as TakesNameAndData | null)?.(...event);
+}

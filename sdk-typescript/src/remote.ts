@@ -7,7 +7,7 @@ import { keepEqual, LiveData } from "./live-data";
 import type { PipelineExtensionManager } from "./manager";
 import { DEFAULT_MODEL, engineOptions } from "./options";
 import { nameOf, oneOrMany } from "./pipeline";
-import type { CompressionStep, OnPipelineEvent, PipelineEventArguments } from "./progress";
+import { tellProgress, type CompressionStep, type OnPipelineEvent, type PipelineEventArguments } from "./progress";
 import { untouched, type CompressResult, type PipelineTiming } from "./result";
 
 /** How a proxy is called. */
@@ -248,7 +248,7 @@ async function tellOfSuccess(
 
 async function tell(handler: OnPipelineEvent | null, event: PipelineEventArguments): Promise<void> {
   try {
-    await handler?.(...event);
+    await tellProgress(handler, event);
   } catch (failed) {
     console.warn(`[headroom.pipeline] the progress handler failed at ${event[0]}: ${String(failed)}`);
   }

@@ -111,7 +111,8 @@ export class PipelineRequest {
   async postSend(statusCode: number | null, headers: Record<string, string> | null): Promise<void> {
     if (!this.#wrap.manager.subscribes("post_send")) return;
     const written = JSON.stringify(headers);
-    await callForJson(this.#signal, (abort) => this.#run.postSend(statusCode, written, this.#dispatch, abort));
+    // An attempt that was aborted has failed, and that is told too.
+    await callForJson(statusCode === null ? null : this.#signal, (abort) => this.#run.postSend(statusCode, written, this.#dispatch, abort));
   }
 
   /** The answer is complete; gives what the extensions made of it, or `null` when they left it. */

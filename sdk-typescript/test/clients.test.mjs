@@ -1,6 +1,8 @@
 // Real clients against a loopback provider: they send what was compressed and get their answers.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { test } from "node:test";
 
 import { createOpenAI } from "@ai-sdk/openai";
@@ -136,6 +138,32 @@ test("openai: an aborted request ends, and one that cannot be sent says so", asy
   const running = slow.chat.completions.create(given, { signal: controller.signal });
   setTimeout(() => controller.abort(), 30);
   await assert.rejects(running, OpenAI.APIUserAbortError);
+});
+
+test("an attempt that is aborted while it waits for its answer has failed", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const baseURL = `http://127.0.0.1:${silent.address().port}`;
+  const [seen, watch] = watcher();
+  const claude = anthropic.withHeadroom(new Anthropic({ apiKey: "k", baseURL }), { extensions: watch });
+  const model = vercel.withHeadroom(createOpenAI({ apiKey: "k", baseURL }).chat("gpt-4o"), { extensions: watch });
+  const messages = [{ role: "user", content: "hello" }];
+  for (const [send, error] of [
+    [(signal) => claude.messages.create({ model: "claude-x", max_tokens: 9, messages }, { signal }), Anthropic.APIUserAbortError],
+    [(abortSignal) => generateText({ model, prompt: "hello", abortSignal }), { name: "AbortError" }],
+  ]) {
+    const controller = new AbortController();
+    const arrived = once(silent, "request");
+    const running = assert.rejects(send(controller.signal), error);
+    await arrived;
+    controller.abort();
+    await running;
+    assert.deepEqual(stagesOf(seen).slice(-2), ["pre_send", "post_send"]);
+    assert.equal(seen.at(-1).metadata.status_code, null);
+    seen.length = 0;
+  }
+  silent.closeAllConnections();
+  silent.close();
 });
 
 test("extensions rewrite what is sent and what comes back", async () => {

@@ -1,24 +1,46 @@
 // compress: shapes, identity, hooks, progress events, errors.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 import * as sdk from "headroom-sdk";
 import { compress, CompressionHooks, HeadroomClient, retrieve, simulate } from "headroom-sdk";
 
-import { extension, makeConversation, warningsOf } from "./support.mjs";
+import { extension, makeConversation, readJson, REPOSITORY, warningsOf } from "./support.mjs";
 
 const table = (rows = 300) => makeConversation(rows)[3].content;
 
-test("ESM and CommonJS give the same classes", () => {
-  const common = createRequire(import.meta.url)("headroom-sdk");
-  assert.equal(common.PipelineEvent, sdk.PipelineEvent);
-  assert.equal(common.compress, sdk.compress);
+const require = createRequire(import.meta.url);
+
+test("ESM and CommonJS give the same objects, in every entry", async () => {
+  for (const entry of ["", "/openai", "/anthropic", "/gemini", "/vercel-ai", "/openclaw"]) {
+    const [modern, common] = [await import(`headroom-sdk${entry}`), require(`headroom-sdk${entry}`)];
+    const names = Object.keys(common);
+    assert.ok(names.length > 0);
+    for (const name of names) assert.equal(modern[name], common[name], `${entry}: ${name}`);
+    const wanted = { "": [], "/openclaw": ["HeadroomContextEngine"], "/vercel-ai": ["withHeadroom", "headroomMiddleware"] };
+    for (const name of wanted[entry] ?? ["withHeadroom"]) assert.equal(typeof common[name], "function", `${entry}: ${name}`);
+  }
+});
+
+test("nothing runs when the packages are installed", () => {
+  for (const name of ["headroom-sdk", "headroom-native"]) assert.equal(require(`${name}/package.json`).scripts, undefined, name);
 });
 
 test("stages, error classes and exports are what the native module and the contract say", () => {
-  const native = createRequire(import.meta.url)("headroom-native");
+  const functions = [
+    "compress", "HeadroomClient", "simulate", "retrieve", "detectFormat", "toOpenAI", "fromOpenAI", "parseSSE",
+    "collectStream", "CompressionHooks", "extractUserQuery", "countTurns", "extractToolCalls", "SharedContext",
+    "PipelineExtensionManager", "HeadroomError", "HeadroomConnectionError", "HeadroomAuthError", "HeadroomCompressError",
+    "ConfigurationError", "ProviderError", "StorageError", "TokenizationError", "CacheError", "ValidationError",
+    "TransformError", "ExtensionError", "mapProxyError",
+  ];
+  for (const name of functions) assert.equal(typeof sdk[name], "function", name);
+  assert.deepEqual(Object.values(sdk.PipelineStage), sdk.CANONICAL_PIPELINE_STAGES);
+  const native = require("headroom-native");
   assert.deepEqual(native.stages(), sdk.CANONICAL_PIPELINE_STAGES);
   for (const { className } of native.errorClasses()) assert.equal(typeof sdk[className], "function", className);
 });
@@ -268,6 +290,43 @@ test("a shared context shows texts compressed and gives them whole", async () =>
   assert.deepEqual(context.keys(), ["b", "c"]);
   context.clear();
   assert.equal(context.get("b"), null);
+});
+
+test("long texts beside the JSON give what JSON alone gives", async () => {
+  const native = require("headroom-native");
+  const { LiveData } = require(join(dirname(require.resolve("headroom-sdk")), "live-data.js"));
+  const folder = join(REPOSITORY, "tests", "cases");
+  const recorded = readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => readJson("tests", "cases", name));
+  const long = table();
+  const call = { id: "1", type: "function", function: { name: "f", arguments: JSON.stringify({ text: long }) } };
+  const anthropic = { type: "tool_use", id: "2", name: "headroom:text:0", input: { "headroom:text:1": long, deep: [{ long }] } };
+  const made = [
+    { role: "user", content: "headroom:text:0" },
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", tool_call_id: "1", content: long },
+    { role: "assistant", content: [anthropic] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "2", content: `${long}é😀` }] },
+    { role: "tool", tool_call_id: "3", content: `${long}\ud800` },
+    { role: "tool", tool_call_id: "4", content: "headroom:text:1", "headroom:text:2": "headroom:text:\udc00" },
+  ];
+  for (const given of [...recorded.map(({ messages, payload }) => messages ?? payload), made]) {
+    const plain = async (json, texts) => {
+      const options = { model: "gpt-4o", provider: "", optimize: true, options: "{}", metadata: "{}", store: ":memory:", hooks: [], progress: false };
+      const outcome = await native.compress(Buffer.from(json), texts, options, new native.Manager([]), null, new native.Abort());
+      const { edits, tokensBefore, tokensAfter, ccrHashes, certificate, report } = JSON.parse(outcome.value.toString());
+      return { edits, tokensBefore, tokensAfter, ccrHashes, certificate, blocks: report.blocks };
+    };
+    const [json, texts] = new LiveData().split(given);
+    assert.ok(texts.length > 0);
+    assert.deepEqual(await plain(json, texts), await plain(JSON.stringify(given), []));
+  }
+  const seen = [];
+  const look = (event) => void (seen.push(event.messages), event.stage === "input_compressed" && seen.push(event.metadata.original_messages));
+  const { messages } = await compress(made, { model: "gpt-4o", extensions: extension(look) });
+  const near = (value) => JSON.parse(JSON.stringify(value).replaceAll(/\\u(d800|dc00)/g, "\ufffd"));
+  assert.deepEqual(seen, [near(made), near(made), near(messages), near(made)]);
+  assert.equal(messages[5], made[5], "half of a surrogate pair stays with its text");
+  assert.equal(messages[0], made[0]);
 });
 
 test("hostile input ends quickly and does no harm", async () => {

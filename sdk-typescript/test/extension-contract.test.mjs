@@ -242,6 +242,16 @@ test("a handler that never answers is cut off by the default limit and the proce
   assert.match(child.stderr, /progress handler failed at pipeline:start: no answer within 2000 ms/);
 });
 
+test("a process with an idle client ends by itself", () => {
+  const script = `
+    const { HeadroomClient } = require("headroom-sdk");
+    const client = new HeadroomClient({ extensions: { name: "Idle", onPipelineEvent: () => {} }, onPipelineEvent: () => {} });
+    client.compress([{ role: "user", content: "hello" }]).then(() => console.log("done"));
+    globalThis.kept = client;`;
+  const child = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 20_000 });
+  assert.deepEqual([child.status, child.signal, child.stdout.trim()], [0, null, "done"], child.stderr);
+});
+
 const WORK = `
   const { parentPort, workerData } = require("node:worker_threads");
   const { compress, retrieve } = require("headroom-sdk");

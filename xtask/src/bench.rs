@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the engine beside doing nothing, beside counting tokens once, and beside its peers, in one run.
+//! `cargo xtask bench`: the engine beside doing nothing, beside counting tokens once, from Node, and beside its peers, in
+//! one run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,13 +10,17 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{cargo, python};
+use crate::{cargo, node, python};
 
 /// The peers: a name, and what pip installs into an environment of its own.
 const PEERS: [(&str, &str); 2] = [("headroom_ai", "headroom-ai==0.42.0"), ("llmtrim", "llmtrim==0.13.7")];
 
 /// Columns of the table that the engine's own bench measures.
 const OWN: [&str; 4] = ["nothing", "counting tokens once", "compress, known content", "compress, new content"];
+
+/// Columns that Node measures on the same bodies, with that of the engine's own bench beside which each stands.
+const FROM_NODE: [(&str, &str); 2] =
+    [("compress from Node, new content", OWN[3]), ("compress from Node, known content", OWN[2])];
 
 /// Figures by input and column, in milliseconds.
 type Figures = BTreeMap<String, BTreeMap<String, f64>>;
@@ -38,12 +43,24 @@ pub(crate) fn run(with_peers: bool) -> Result<()> {
         let milliseconds = number(&line, "ns")? / 1e6;
         figures.entry(input).or_default().insert(what, milliseconds);
     }
+    let bodies = bodies(&inputs, &order)?;
+    match node::bench(&bodies)? {
+        Some(mut bench) => {
+            for line in lines(&mut bench.command)? {
+                let input = text(&line, "input")?;
+                if !order.contains(&input) {
+                    order.push(input.clone());
+                }
+                figures.entry(input).or_default().insert(text(&line, "what")?, number(&line, "ms")?);
+            }
+        }
+        None => eprintln!("Node is left out: expected Node 20 or later with npm, found none"),
+    }
     if with_peers {
         for (peer, package) in PEERS {
             let python = python::environment_with(&cargo::target().join("xtask/peers").join(peer), package)?;
             let script = cargo::root().join("xtask/src/bench_peer.py");
-            let bodies = bodies(&inputs, &order)?;
-            for line in lines(Command::new(python).arg(script).arg(peer).args(bodies))? {
+            for line in lines(Command::new(python).arg(script).arg(peer).args(&bodies))? {
                 let milliseconds = number(&line, "ms")?;
                 figures.entry(text(&line, "input")?).or_default().insert(peer.to_owned(), milliseconds);
             }
@@ -111,5 +128,31 @@ fn table(figures: &Figures, order: &[String]) -> Result<String> {
         }
         out.push('\n');
     }
-    Ok(out + "\n" + &others)
+    Ok(out + "\n" + &beside_node(figures, order) + &others)
+}
+
+/// Milliseconds from Node, and how many times as long as from Rust.
+fn beside_node(figures: &Figures, order: &[String]) -> String {
+    let mut out = String::new();
+    for input in order {
+        let row = &figures[input];
+        let cells: Vec<_> =
+            FROM_NODE.iter().filter_map(|(node, own)| Some((row.get(*node)?, row.get(*own)?))).collect();
+        if cells.is_empty() {
+            continue;
+        }
+        if out.is_empty() {
+            let _ = writeln!(
+                out,
+                "from Node; × is its time over the engine's own\n\n{:<12}{:>12}{:>24}",
+                "input", "new", "known"
+            );
+        }
+        let _ = write!(out, "{input:<12}");
+        for (node, own) in cells {
+            let _ = write!(out, "{node:>12.3}{:>11.2}×", node / own);
+        }
+        out.push('\n');
+    }
+    if out.is_empty() { out } else { out + "\n" }
 }

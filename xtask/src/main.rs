@@ -5,6 +5,7 @@ mod cargo;
 mod deps;
 mod new_transform;
 mod node;
+mod node_packages;
 mod python;
 mod readme;
 mod savings;
@@ -44,7 +45,7 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
-    /// Measures speed beside doing nothing, counting tokens once, and the peers; prints one table.
+    /// Measures speed beside doing nothing, counting tokens once, from Node, and beside the peers; prints tables.
     Bench {
         /// Leaves the peers out.
         #[arg(long)]

@@ -118,7 +118,11 @@ impl JsonBody {
         Self { source, document: OnceLock::new() }
     }
 
-    fn document(&self) -> Result<&Arc<OwnedDocument>> {
+    /// The text as it is read.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when an edit left 4 GiB or more.
+    pub fn document(&self) -> Result<&Arc<OwnedDocument>> {
         if let Some(document) = self.document.get() {
             return Ok(document);
         }

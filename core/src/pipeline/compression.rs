@@ -179,6 +179,10 @@ impl Compression<'_> {
 
     /// Biases of the hooks; one that fails is logged and skipped.
     async fn hook_biases(&mut self, context: &CompressContext) {
+        // A body may have to be written out for a view of it.
+        if self.run.call.hooks.is_empty() {
+            return;
+        }
         let Some(messages) = self.run.body.messages().or_else(|| self.run.body.payload()) else { return };
         for hook in self.run.call.hooks.clone() {
             match caught(hook.compute_biases(&messages, context)).await {

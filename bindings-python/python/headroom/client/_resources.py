@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -182,7 +183,7 @@ class AsyncResource(_Base):
         raw = self._raw
         try:
             got = await (raw or self._resource).create(**sent)
-        except Exception as failed:
+        except (Exception, asyncio.CancelledError) as failed:
             await request.apost_send(*_head_of_failure(failed))
             raise
         status_code, headers = (got.status_code, got.headers) if raw is not None else (200, None)
@@ -235,7 +236,7 @@ class AsyncStreamManager:
         self._manager = owner._resource.stream(**sent)
         try:
             stream = await self._manager.__aenter__()
-        except Exception as failed:
+        except (Exception, asyncio.CancelledError) as failed:
             await request.apost_send(*_head_of_failure(failed))
             raise
         status_code, headers = _head_of_stream(stream)
