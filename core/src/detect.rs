@@ -1,11 +1,11 @@
 //! Content types.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::conversation::ToolCall;
 
 /// What a block's text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ContentKind {
