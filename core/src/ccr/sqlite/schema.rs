@@ -75,7 +75,8 @@ pub(super) fn prepare(
     connection.set_prepared_statement_cache_capacity(32);
     // Without it SQLite prepares a cached statement anew for every value that is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    let version = version(connection, path)?;
+    // One snapshot: another process may make the tables between two reads.
+    let version = self::version(&*connection.transaction()?, path)?;
     if version == 0 {
         // Works only before the first table is made; lets a purge give space back.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
