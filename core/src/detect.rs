@@ -19,6 +19,8 @@ pub enum ContentKind {
     Search,
     /// A unified diff.
     Diff,
+    /// Source code.
+    Code,
     /// base64, minified bundles and other long strings without words.
     Opaque,
     /// Several of these, one after the other.
@@ -37,6 +39,7 @@ impl ContentKind {
             Self::Log => "log",
             Self::Search => "search",
             Self::Diff => "diff",
+            Self::Code => "code",
             Self::Opaque => "opaque",
             Self::Mixed => "mixed",
             Self::Text => "text",
@@ -86,7 +89,7 @@ pub fn is_editable_file_read(tool: &ToolCall) -> bool {
 }
 
 /// The path that a call shows; empty when the call shows a file and does not say which.
-fn file_read(tool: &ToolCall) -> Option<String> {
+pub(crate) fn file_read(tool: &ToolCall) -> Option<String> {
     // MCP clients put the server's name first, as in `mcp__filesystem__read_file`.
     let name = tool.name.to_ascii_lowercase();
     let name = name.rsplit("__").next().unwrap_or_default();

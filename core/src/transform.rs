@@ -102,6 +102,12 @@ impl<'a> Context<'a> {
         self.mode == Mode::Lossless
     }
 
+    /// How far compression goes.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// What the user last asked, joined with the arguments of the call that produced the part.
     #[must_use]
     pub fn question(&self) -> &Question {

@@ -11,5 +11,9 @@ mod question;
 mod script;
 mod terms;
 
+#[cfg(feature = "code")]
+pub(crate) use chunk::parts;
+#[cfg(feature = "code")]
+pub(crate) use lexicon::{is_stop_word, stem};
 pub use question::{Match, Question};
 pub use terms::{Term, TermKind};

@@ -1,5 +1,7 @@
 //! One file a transform, and the registry that names them all.
 
+#[cfg(feature = "code")]
+mod code;
 mod diff;
 mod json;
 mod lines;
@@ -12,6 +14,8 @@ mod search_results;
 mod testing;
 mod whitespace;
 
+#[cfg(feature = "code")]
+pub use code::Code;
 pub use diff::Diff;
 pub use json::JsonTable;
 pub use log_fold::LogFold;
@@ -42,6 +46,8 @@ fn single() -> Vec<Box<dyn Transform>> {
         Box::new(SearchResults),
         Box::new(JsonTable),
         Box::new(Diff),
+        #[cfg(feature = "code")]
+        Box::new(Code),
         Box::new(LogFold),
         Box::new(Opaque),
         Box::new(Whitespace),
