@@ -19,6 +19,14 @@ pub enum ContentKind {
     Search,
     /// A unified diff.
     Diff,
+    /// Separated values, a table of Markdown or of a database, columns of fixed width.
+    Table,
+    /// A listing of folders, or a tree of dependencies.
+    Listing,
+    /// Metrics in the text format of Prometheus.
+    Metrics,
+    /// YAML, TOML, or the lock file of a package manager.
+    Manifest,
     /// base64, minified bundles and other long strings without words.
     Opaque,
     /// Anything else.
@@ -35,6 +43,10 @@ impl ContentKind {
             Self::Log => "log",
             Self::Search => "search",
             Self::Diff => "diff",
+            Self::Table => "table",
+            Self::Listing => "listing",
+            Self::Metrics => "metrics",
+            Self::Manifest => "manifest",
             Self::Opaque => "opaque",
             Self::Text => "text",
         }
