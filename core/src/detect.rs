@@ -21,6 +21,14 @@ pub enum ContentKind {
     Diff,
     /// Source code.
     Code,
+    /// Separated values, a table of Markdown or of a database, columns of fixed width.
+    Table,
+    /// A listing of folders, or a tree of dependencies.
+    Listing,
+    /// Metrics in the text format of Prometheus.
+    Metrics,
+    /// YAML, TOML, or the lock file of a package manager.
+    Manifest,
     /// base64, minified bundles and other long strings without words.
     Opaque,
     /// Several of these, one after the other.
@@ -40,6 +48,10 @@ impl ContentKind {
             Self::Search => "search",
             Self::Diff => "diff",
             Self::Code => "code",
+            Self::Table => "table",
+            Self::Listing => "listing",
+            Self::Metrics => "metrics",
+            Self::Manifest => "manifest",
             Self::Opaque => "opaque",
             Self::Mixed => "mixed",
             Self::Text => "text",

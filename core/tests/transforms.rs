@@ -116,8 +116,10 @@ fn find_line(text: &str, line: &str) -> Option<usize> {
 /// What stands around the labels of a line: brackets without brackets in them that say what is left out.
 fn without_labels(line: &str) -> Vec<&str> {
     static LABEL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\[[^\[\]]*(?:left out|folded|omitted|shown;|lines?\b|hunks|more|matches|counted)[^\[\]]*\]")
-            .expect("valid")
+        Regex::new(
+            r"\[[^\[\]]*(?:left out|folded|omitted|shown;|lines?\b|hunks|more|matches|counted|computed)[^\[\]]*\]",
+        )
+        .expect("valid")
     });
     LABEL.split(line).filter(|piece| !piece.is_empty()).collect()
 }
@@ -131,6 +133,18 @@ fn line() -> impl Strategy<Value = String> {
         1 => "(---|\\+\\+\\+) [ab]/(src|dist|docs)/[a-z]{1,5}\\.(rs|md|js|lock)",
         2 => "@@ -[0-9],[0-9]{1,2} \\+[0-9],[0-9]{1,2} @@ fn [a-z]",
         1 => "old mode 100644\nnew mode 100755|similarity index 100%\nrename from a\nrename to b|Binary files a and b differ",
+        2 => "[a-z]{1,6},[0-9]{1,4},(up|down|failed)",
+        1 => Just("name,count,state".to_owned()),
+        1 => "\\| [a-z]{1,6} \\| [0-9]{1,4} \\|",
+        1 => Just("| name | count |\n|------|------:|".to_owned()),
+        2 => "(web|api)-[0-9a-f]{4}   [0-9]/3     (Running|Pending)",
+        1 => Just("NAME       READY   STATUS".to_owned()),
+        2 => "[d-]rwxr-xr-x 1 (root|eve) root [0-9]{3} Jul 17 2023 [a-z]{1,8}\\.(rs|md)",
+        1 => "\\./[a-z]{1,4}:|total [0-9]{2}",
+        2 => "\\./(src|docs)/[a-z]{1,3}/[a-z]{1,8}\\.(rs|md)",
+        2 => "(│   ){0,3}[├└]── [a-z]{1,8}(\\.rs)?",
+        2 => "app_[ab]_total\\{code=\"[0-9]{3}\"\\} [0-9]{1,3}",
+        1 => "# (HELP|TYPE) app_[abc]_total counter",
         2 => "[A-Za-z0-9+/]{64}",
         1 => "x[A-Za-z0-9+/]{500,600}=",
         1 => "[0-9a-f]{520}",
@@ -241,6 +255,18 @@ fn promises_hold_for_long_hostile_texts() {
         "GIT binary patch\nliteral 1\n",
         "00000000: 00\n",
         "hash=",
+        ",",
+        "a,b\n",
+        "a,\"",
+        "| a\n",
+        "|---|---|\n",
+        "A B C\n",
+        "├── ",
+        "│   ├── a\n",
+        "a/b\n",
+        "-rw-r--r-- 1 a b 3 c d e f\n",
+        "a{x=\"1\"} 1\n",
+        "# TYPE a counter\n",
     ] {
         let long = unit.repeat(200_000 / unit.len());
         checker.check(&long, unit);

@@ -142,8 +142,18 @@ fn is_like_gap(line: &str) -> bool {
 /// Whether a call asks for lines by number, as `sed -n 10,80p` does and reads with an offset do.
 fn asks_for_range(tool: &ToolCall) -> bool {
     const NAMES: [&str; 12] = [
-        "offset", "start", "start_line", "startLine", "line_start", "from_line", "line", "lines", "line_range",
-        "view_range", "range", "end_line",
+        "offset",
+        "start",
+        "start_line",
+        "startLine",
+        "line_start",
+        "from_line",
+        "line",
+        "lines",
+        "line_range",
+        "view_range",
+        "range",
+        "end_line",
     ];
     let Ok(arguments) = serde_json::from_str::<serde_json::Value>(&tool.arguments) else { return false };
     let given = |name: &&str| match arguments.get(*name) {
@@ -166,14 +176,18 @@ mod tests {
     /// A module of ten classes with ten methods each.
     fn python() -> String {
         let method = |class: usize, n: usize| {
-            let lines = (0..6).map(|line| format!("        value_{line} = self.compute(key, {class} * {n} + {line})\n"));
+            let lines =
+                (0..6).map(|line| format!("        value_{line} = self.compute(key, {class} * {n} + {line})\n"));
             format!(
                 "    def step_{class}_{n}(self, key):\n        \"\"\"Takes step {n}.\n\n        At length.\n        \"\"\"\n{}        return value_0\n\n",
                 lines.collect::<String>()
             )
         };
         let class = |class| {
-            format!("class Walk{class}:\n    size = {class}\n\n{}", (0..10).map(|n| method(class, n)).collect::<String>())
+            format!(
+                "class Walk{class}:\n    size = {class}\n\n{}",
+                (0..10).map(|n| method(class, n)).collect::<String>()
+            )
         };
         format!("\"\"\"Walks.\"\"\"\n\nimport os\nfrom a import b\n\n\n{}", (0..10).map(class).collect::<String>())
     }
@@ -196,7 +210,11 @@ mod tests {
         let small = subset(&Code, &text, "Why does `step_3_7` return the wrong value?");
         let asked = text.split("    def step_3_8").next().unwrap().rsplit_once("    def step_3_7").unwrap().1;
         assert!(small.contains(&format!("    def step_3_7{}", asked.trim_end())), "{small}");
-        for shown in ["import os\n", "class Walk9:\n    size = 9\n", "    def step_9_9(self, key):\n        \"\"\"Takes step 9.\n"] {
+        for shown in [
+            "import os\n",
+            "class Walk9:\n    size = 9\n",
+            "    def step_9_9(self, key):\n        \"\"\"Takes step 9.\n",
+        ] {
             assert!(small.contains(shown), "{shown}");
         }
         assert_eq!(small.matches("value_0 = ").count(), 1);

@@ -60,6 +60,11 @@ pub(crate) const GAP_BYTES: usize = 28;
 
 /// Shows the lines of gaps that cost no more than their label would.
 pub(crate) fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
+    close_gaps(lines, keep, GAP_BYTES);
+}
+
+/// Shows the lines of gaps of at most so many bytes.
+pub(crate) fn close_gaps(lines: &Lines<'_>, keep: &mut [bool], gap_bytes: usize) {
     let mut at = 0;
     while at < keep.len() {
         if keep[at] {
@@ -67,7 +72,7 @@ pub(crate) fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
             continue;
         }
         let end = keep[at..].iter().position(|&kept| kept).map_or(keep.len(), |ahead| at + ahead);
-        if lines.span(at, end).len() <= GAP_BYTES {
+        if lines.span(at, end).len() <= gap_bytes {
             keep[at..end].fill(true);
         }
         at = end;

@@ -5,11 +5,16 @@ mod code;
 mod diff;
 mod json;
 mod lines;
+mod listing;
 mod log_fold;
+mod manifest;
+mod metrics;
 mod mixed;
 mod opaque;
 mod repeats;
 mod search_results;
+mod shared_start;
+mod table;
 #[cfg(test)]
 mod testing;
 mod whitespace;
@@ -18,11 +23,15 @@ mod whitespace;
 pub use code::Code;
 pub use diff::Diff;
 pub use json::JsonTable;
+pub use listing::Directory;
 pub use log_fold::LogFold;
+pub use manifest::Manifest;
+pub use metrics::Metrics;
 pub use mixed::Mixed;
 pub use opaque::Opaque;
 pub use repeats::{Repeat, Repeats, Shown, Sighting};
 pub use search_results::SearchResults;
+pub use table::Table;
 pub use whitespace::Whitespace;
 
 use crate::detect::ContentKind;
@@ -34,8 +43,8 @@ use crate::transform::{Fit, Part, Transform};
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
     let mut all = single();
-    // Behind those that know what stands around their content, before those that take lines of any kind.
-    let place = all.iter().position(|transform| transform.name() == LogFold.name()).unwrap_or(all.len());
+    // Behind those that know what may stand around their content.
+    let place = all.iter().position(|transform| transform.name() == Diff.name()).map_or(0, |place| place + 1);
     all.insert(place, Box::new(Mixed::new(single())));
     all
 }
@@ -48,6 +57,10 @@ fn single() -> Vec<Box<dyn Transform>> {
         Box::new(Diff),
         #[cfg(feature = "code")]
         Box::new(Code),
+        Box::new(Metrics),
+        Box::new(Table),
+        Box::new(Directory),
+        Box::new(Manifest),
         Box::new(LogFold),
         Box::new(Opaque),
         Box::new(Whitespace),

@@ -50,6 +50,9 @@ pub(crate) fn turn() -> impl Strategy<Value = Turn> {
         Just(("bash".to_owned(), json!({"command": "pytest -q"}))),
         Just(("read_file".to_owned(), json!({"path": "src/lib.rs"}))),
         Just(("read_file".to_owned(), json!({"path": "data.json"}))),
+        Just(("read_file".to_owned(), json!({"path": "data.csv"}))),
+        Just(("bash".to_owned(), json!({"command": "find . -type f"}))),
+        Just(("bash".to_owned(), json!({"command": "df -h"}))),
     ];
     (question, tool, output()).prop_map(|(question, tool, output)| Turn { question, tool, output })
 }
@@ -62,6 +65,9 @@ pub(crate) fn output() -> impl Strategy<Value = String> {
         3 => log(),
         2 => grep(),
         2 => diff(),
+        2 => table(),
+        2 => listing(),
+        1 => metrics(),
         1 => Just(()).prop_flat_map(|()| vec(any::<u8>(), 400..1200)).prop_map(|bytes| {
             bytes.iter().map(|byte| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[usize::from(byte % 64)])).collect()
         }),
@@ -152,6 +158,61 @@ fn grep() -> impl Strategy<Value = String> {
             format!("src/part_{file}/mod.rs:{line}:    handler.{word}(context);")
         };
         matches.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
+}
+
+fn table() -> impl Strategy<Value = String> {
+    (vec((0..4_u8, any::<u16>(), "[a-z ]{0,12}"), 5..200), 0..4_u8).prop_map(|(rows, style)| {
+        let state = |class: u8| ["up", "down", "failed", "up"][usize::from(class)];
+        let head = match style {
+            0 => "id,load,state,note\n",
+            1 => "id\tload\tstate\tnote\n",
+            2 => "| id | load | state | note |\n|---:|-----:|-------|------|\n",
+            _ => "ID       LOAD     STATE      NOTE\n",
+        };
+        let row = |(at, (class, load, note)): (usize, (u8, u16, String))| match style {
+            0 => format!("node-{at},{load},{},\"{note}\"\n", state(class)),
+            1 => format!("node-{at}\t{load}\t{}\t{note}\n", state(class)),
+            2 => format!("| node-{at} | {load} | {} | {note} |\n", state(class)),
+            _ => format!("{:<8} {load:<8} {:<10} {note}\n", format!("n-{at}"), state(class)),
+        };
+        head.to_owned() + &rows.into_iter().enumerate().map(row).collect::<String>()
+    })
+}
+
+fn listing() -> impl Strategy<Value = String> {
+    (vec((0..9_u8, any::<u16>(), "[a-z_]{1,9}"), 8..200), 0..4_u8).prop_map(|(mut entries, style)| {
+        entries.sort();
+        let mut folder = u8::MAX;
+        let entry = |(part, size, name): (u8, u16, String)| {
+            let is_new = std::mem::replace(&mut folder, part) != part;
+            match style {
+                0 => format!("./src/part_{part}/{name}.rs\n"),
+                1 if is_new => format!("├── part_{part}\n│   ├── {name}.rs\n"),
+                1 => format!("│   ├── {name}.rs\n"),
+                2 => format!("{size}\t./part_{part}/{name}\n"),
+                _ if is_new => {
+                    format!("\n./part_{part}:\ntotal 8\n-rw-r--r-- 1 root root {size:>6} Jul 17  2023 {name}\n")
+                }
+                _ => format!("-rw-r--r-- 1 root root {size:>6} Jul 17  2023 {name}\n"),
+            }
+        };
+        entries.into_iter().map(entry).collect()
+    })
+}
+
+fn metrics() -> impl Strategy<Value = String> {
+    vec((0..20_u8, any::<u16>(), "[a-z]{1,6}"), 8..200).prop_map(|mut series| {
+        series.sort();
+        let mut metric = u8::MAX;
+        let line = |(family, value, label): (u8, u16, String)| {
+            let series = format!("app_part_{family}_failed_total{{shard=\"{label}\"}} {value}\n");
+            if std::mem::replace(&mut metric, family) == family {
+                return series;
+            }
+            format!("# HELP app_part_{family}_failed_total What failed.\n# TYPE app_part_{family}_failed_total counter\n{series}")
+        };
+        series.into_iter().map(line).collect()
     })
 }
 

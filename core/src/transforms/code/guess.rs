@@ -158,7 +158,8 @@ fn misplaced(text: &str, language: Language) -> Option<f32> {
     cursor.goto_first_child();
     let is_outlined = |node: Node<'_>| {
         let kind = node.kind();
-        !matches!(roles.get(node.kind_id()), Role::Literal | Role::Other) || IMPORTS.iter().any(|word| kind.contains(word))
+        !matches!(roles.get(node.kind_id()), Role::Literal | Role::Other)
+            || IMPORTS.iter().any(|word| kind.contains(word))
     };
     while !is_outlined(cursor.node()) {
         if !cursor.goto_next_sibling() {
@@ -189,7 +190,10 @@ mod tests {
     fn a_read_file_has_the_language_of_its_name_if_it_parses() {
         assert_eq!(language(PYTHON, Some(("read_file", r#"{"path":"a/b.py"}"#))), Some(Python));
         assert_eq!(language(JAVA, Some(("bash", r#"{"command":"cat A.java"}"#))), Some(Java));
-        assert_eq!(language("#include <a>\nclass A { public:\n int f(); };\n", Some(("read", r#"{"path":"a.h"}"#))), Some(Cpp));
+        assert_eq!(
+            language("#include <a>\nclass A { public:\n int f(); };\n", Some(("read", r#"{"path":"a.h"}"#))),
+            Some(Cpp)
+        );
         let page = "<html><body><p>404 not found</p> there is: no, such file</body></html>\n".repeat(20);
         assert_eq!(language(&page, Some(("read_file", r#"{"path":"a/b.py"}"#))), None);
         assert_eq!(language(PYTHON, Some(("read_file", r#"{"path":"a/b.md"}"#))), Some(Python));
@@ -210,10 +214,13 @@ mod tests {
         let log = (0..99).map(|n| format!("2024-01-01 INFO server: handled request {n} in {} ms\n", n * 3));
         let prose = "# Use\n\nimport the thing, then use it as follows.\nuse it, or not.\nuse this.\n".repeat(9);
         let json = "{\n  \"import \": [1, 2, 3],\n  \"class \": {\"a\": \"b\"}\n}\n".repeat(9);
-        for text in [log.collect::<String>(), prose, json, include_str!("../../../Cargo.toml").to_owned(), String::new()] {
+        for text in
+            [log.collect::<String>(), prose, json, include_str!("../../../Cargo.toml").to_owned(), String::new()]
+        {
             assert_eq!(language(&text, None), None, "{text}");
         }
-        let trace = "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n    return g()\nValueError: bad\n";
+        let trace =
+            "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n    return g()\nValueError: bad\n";
         assert_eq!(language(&trace.repeat(9), Some(("bash", r#"{"command":"python a.py"}"#))), None);
     }
 }

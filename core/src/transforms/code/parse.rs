@@ -93,9 +93,11 @@ mod tests {
     #[test]
     fn code_is_in_place_and_prose_is_not() {
         let share = |code: &str, language| misplaced_share(&parse(code, language).unwrap());
-        let cut_off = "class A {\n    int f(int x) {\n        return x + 1;\n    }\n    int g() {\n        return 2;\n    }\n";
+        let cut_off =
+            "class A {\n    int f(int x) {\n        return x + 1;\n    }\n    int g() {\n        return 2;\n    }\n";
         assert!(share(cut_off, Language::Java) < 0.2, "{}", share(cut_off, Language::Java));
-        let prose = "It is a truth universally acknowledged, that a single man in possession of a fortune, must want.\n";
+        let prose =
+            "It is a truth universally acknowledged, that a single man in possession of a fortune, must want.\n";
         assert!(share(&prose.repeat(9), Language::Rust) > 0.3, "{}", share(&prose.repeat(9), Language::Rust));
         assert_eq!(share("", Language::Python), 0.0);
     }

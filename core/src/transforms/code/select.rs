@@ -152,8 +152,12 @@ impl Selection<'_> {
     fn show_mentions(&self, asked: &Asked, folds: &[Fold], keep: &mut [bool]) {
         let lines: Vec<&str> = self.code.iter().collect();
         let matches = self.question.matches(&lines);
-        let mut ranked: Vec<(f32, usize)> =
-            matches.iter().enumerate().filter(|(_, found)| found.strong).map(|(row, found)| (found.score, row)).collect();
+        let mut ranked: Vec<(f32, usize)> = matches
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| found.strong)
+            .map(|(row, found)| (found.score, row))
+            .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let defined: Vec<&str> = self
             .items

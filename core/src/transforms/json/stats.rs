@@ -124,13 +124,15 @@ impl<'d> Stats<'d> {
         (is_certain && self.numbers + self.nulls == self.count).then_some((min.raw, max.raw))
     }
 
-    /// One line of what is true of the column, for a reader.
-    pub(super) fn describe(&self, out: &mut String) {
+    /// One line of what is true of the column, for a reader, with `nothing` as the name of `null`.
+    pub(super) fn describe(&self, nothing: &str, out: &mut String) {
         let values = self.most_frequent();
         let distinct = self.seen.len();
-        if self.is_category() {
+        // Of many different numbers the range says more than the most frequent.
+        if self.is_category() && (distinct <= 6 || self.range().is_none()) {
             for (index, (raw, seen)) in values.iter().take(6).enumerate() {
-                let _ = write!(out, "{}{} {}x", if index > 0 { ", " } else { " " }, short(raw, 40), seen.count);
+                let name = if *raw == "null" { nothing.to_owned() } else { short(raw, 40) };
+                let _ = write!(out, "{}{name} {}x", if index > 0 { ", " } else { " " }, seen.count);
             }
             if distinct > 6 {
                 let _ = write!(out, " and {} more", distinct - 6);
@@ -288,14 +290,14 @@ mod tests {
             stats.observe(raw, 0);
         }
         let mut out = String::new();
-        stats.describe(&mut out);
+        stats.describe("null", &mut out);
         assert_eq!(out, " 1..9 3 distinct");
         let mut stats = Stats::default();
         for raw in ["\"a\"", "\"b\"", "\"a\"", "\"a\"", "\"a\"", "\"b\""] {
             stats.observe(raw, 0);
         }
         out.clear();
-        stats.describe(&mut out);
+        stats.describe("null", &mut out);
         assert_eq!(out, " \"a\" 4x, \"b\" 2x");
     }
 }
