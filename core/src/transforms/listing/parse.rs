@@ -243,8 +243,13 @@ pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Listing<'a> {
             }
             Style::Tree => {
                 let start = branch(line).unwrap_or(0);
+                // A line that is drawn and has no branch, such as `│   [build-dependencies]`, stands beside the entries.
+                let is_root = start == 0 && !line.starts_with(['│', '|', ' ', '\u{a0}', '[']);
+                entry.is_aside |= start == 0 && !is_root;
                 let column = line.get(..start).map_or(0, |drawn| drawn.chars().count());
-                if !entry.is_aside {
+                if entry.is_aside {
+                    entry.parent = above.last().map_or(NONE, |(_, parent)| *parent);
+                } else {
                     while above.last().is_some_and(|(other, _)| *other >= column) {
                         above.pop();
                     }
@@ -321,5 +326,8 @@ mod tests {
         let parents: Vec<_> = listing.entries.iter().map(|entry| entry.parent).collect();
         assert_eq!(parents, [NONE, 0, 1, 2, 1, 0]);
         assert_eq!(listing.entries[3].name, "c");
+        let lines = Lines::of("app v1\n├── a v1\n│   ├── b v1\n│   [build-dependencies]\n│   └── c v1\n").unwrap();
+        let parents: Vec<_> = read(&lines, Style::Tree).entries.iter().map(|entry| entry.parent).collect();
+        assert_eq!(parents, [NONE, 0, 1, 2, 1]);
     }
 }
