@@ -8,7 +8,7 @@ use headroom_core::options::Mode;
 use headroom_core::relevance::Question;
 use headroom_core::tokens::{Estimate, Family};
 use headroom_core::transform::{Context, Part, Transform};
-use headroom_core::transforms::{Directory, Manifest, Metrics, Table};
+use headroom_core::transforms::{Listing, Manifest, Metrics, Table};
 
 fn main() {
     divan::main();
@@ -60,13 +60,13 @@ fn fixed_width(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn paths(bencher: Bencher<'_, '_>) {
     let path = |at: usize| format!("./src/part_{}/inner_{}/file_{at}.rs\n", at / 900, at / 30);
-    apply(bencher, &Directory, &lines("", path));
+    apply(bencher, &Listing, &lines("", path));
 }
 
 /// Branches of any depth are the worst case of a listing.
 #[divan::bench]
 fn deep_tree(bencher: Bencher<'_, '_>) {
-    apply(bencher, &Directory, &lines("", |at| format!("{}├── name_{at}.rs\n", "│   ".repeat(at % 37))));
+    apply(bencher, &Listing, &lines("", |at| format!("{}├── name_{at}.rs\n", "│   ".repeat(at % 37))));
 }
 
 #[divan::bench]

@@ -18,7 +18,7 @@ mod whitespace;
 
 pub use diff::Diff;
 pub use json::JsonTable;
-pub use listing::Directory;
+pub use listing::Listing;
 pub use log_fold::LogFold;
 pub use manifest::Manifest;
 pub use metrics::Metrics;
@@ -41,7 +41,7 @@ pub fn all() -> Vec<Box<dyn Transform>> {
         Box::new(Diff),
         Box::new(Metrics),
         Box::new(Table),
-        Box::new(Directory),
+        Box::new(Listing),
         Box::new(Manifest),
         Box::new(LogFold),
         Box::new(Opaque),

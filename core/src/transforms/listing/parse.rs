@@ -76,7 +76,7 @@ pub(super) struct Entry<'a> {
 
 /// One entry a line.
 #[derive(Debug)]
-pub(super) struct Listing<'a> {
+pub(super) struct Entries<'a> {
     pub(super) style: Style,
     pub(super) entries: Vec<Entry<'a>>,
 }
@@ -205,7 +205,7 @@ fn sized(line: &str) -> Option<(u64, &str)> {
 }
 
 /// Reads the lines of a listing.
-pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Listing<'a> {
+pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Entries<'a> {
     let mut entries: Vec<Entry<'a>> = Vec::with_capacity(lines.count());
     let mut heading = NONE;
     // The branch of a tree above the line at hand: columns and lines.
@@ -271,7 +271,7 @@ pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Listing<'a> {
         }
         entries.push(entry);
     }
-    Listing { style, entries }
+    Entries { style, entries }
 }
 
 /// How many folders a path names.
