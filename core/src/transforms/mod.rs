@@ -23,7 +23,7 @@ mod whitespace;
 pub use code::Code;
 pub use diff::Diff;
 pub use json::JsonTable;
-pub use listing::Directory;
+pub use listing::Listing;
 pub use log_fold::LogFold;
 pub use manifest::Manifest;
 pub use metrics::Metrics;
@@ -59,7 +59,7 @@ fn single() -> Vec<Box<dyn Transform>> {
         Box::new(Code),
         Box::new(Metrics),
         Box::new(Table),
-        Box::new(Directory),
+        Box::new(Listing),
         Box::new(Manifest),
         Box::new(LogFold),
         Box::new(Opaque),

@@ -14,6 +14,7 @@ mod header;
 mod marks;
 mod minify;
 mod names;
+mod quantity;
 mod rows;
 mod select;
 mod spelling;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use foldhash::HashMap;
 
+use super::quantity::quantity;
+
 /// Different values are counted up to here.
 const MAX_DISTINCT: usize = 4096;
 
@@ -154,7 +156,7 @@ pub(super) fn short(raw: &str, limit: usize) -> String {
     }
 }
 
-/// What a value measures: a number, an amount such as `$1,399.99` (of several the largest), or the start of a date.
+/// What a value measures: a number, an amount such as `$1,399.99` (of several the largest) or `12Mi`, or the start of a date.
 /// `None` for what cannot be compared.
 pub(super) fn magnitude(raw: &str) -> Option<f64> {
     let Some(content) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
@@ -169,7 +171,7 @@ pub(super) fn magnitude(raw: &str) -> Option<f64> {
     if let Some(moment) = moment(bytes) {
         return Some(moment);
     }
-    let amount = content.strip_prefix(['$', '€', '£', '¥'])?;
+    let Some(amount) = content.strip_prefix(['$', '€', '£', '¥']) else { return quantity(content) };
     amount
         .split(['$', '€', '£', '¥'])
         .filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok())

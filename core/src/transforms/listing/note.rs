@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::parse::{Entry, Listing, Style};
+use super::parse::{Entries, Entry, Style};
 
 /// Folders or extensions that a label names.
 const MAX_NAMED: usize = 5;
@@ -12,7 +12,7 @@ const MAX_NAMED: usize = 5;
 const LONGEST: usize = 48;
 
 /// Adds what the entries from `first` to before `end` are: `: ./src/ 12, ./tests/ 9`, or `: .py 12, folders 2`.
-pub(super) fn write(listing: &Listing<'_>, first: usize, end: usize, out: &mut String) {
+pub(super) fn write(listing: &Entries<'_>, first: usize, end: usize, out: &mut String) {
     let entries = listing.entries.get(first..end).unwrap_or_default();
     let mut order: Vec<(String, usize)> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();

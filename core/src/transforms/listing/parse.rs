@@ -76,7 +76,7 @@ pub(super) struct Entry<'a> {
 
 /// One entry a line.
 #[derive(Debug)]
-pub(super) struct Listing<'a> {
+pub(super) struct Entries<'a> {
     pub(super) style: Style,
     pub(super) entries: Vec<Entry<'a>>,
 }
@@ -205,7 +205,7 @@ fn sized(line: &str) -> Option<(u64, &str)> {
 }
 
 /// Reads the lines of a listing.
-pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Listing<'a> {
+pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Entries<'a> {
     let mut entries: Vec<Entry<'a>> = Vec::with_capacity(lines.count());
     let mut heading = NONE;
     // The branch of a tree above the line at hand: columns and lines.
@@ -243,8 +243,13 @@ pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Listing<'a> {
             }
             Style::Tree => {
                 let start = branch(line).unwrap_or(0);
+                // A line that is drawn and has no branch, such as `│   [build-dependencies]`, stands beside the entries.
+                let is_root = start == 0 && !line.starts_with(['│', '|', ' ', '\u{a0}', '[']);
+                entry.is_aside |= start == 0 && !is_root;
                 let column = line.get(..start).map_or(0, |drawn| drawn.chars().count());
-                if !entry.is_aside {
+                if entry.is_aside {
+                    entry.parent = above.last().map_or(NONE, |(_, parent)| *parent);
+                } else {
                     while above.last().is_some_and(|(other, _)| *other >= column) {
                         above.pop();
                     }
@@ -266,7 +271,7 @@ pub(super) fn read<'a>(lines: &Lines<'a>, style: Style) -> Listing<'a> {
         }
         entries.push(entry);
     }
-    Listing { style, entries }
+    Entries { style, entries }
 }
 
 /// How many folders a path names.
@@ -321,5 +326,8 @@ mod tests {
         let parents: Vec<_> = listing.entries.iter().map(|entry| entry.parent).collect();
         assert_eq!(parents, [NONE, 0, 1, 2, 1, 0]);
         assert_eq!(listing.entries[3].name, "c");
+        let lines = Lines::of("app v1\n├── a v1\n│   ├── b v1\n│   [build-dependencies]\n│   └── c v1\n").unwrap();
+        let parents: Vec<_> = read(&lines, Style::Tree).entries.iter().map(|entry| entry.parent).collect();
+        assert_eq!(parents, [NONE, 0, 1, 2, 1]);
     }
 }

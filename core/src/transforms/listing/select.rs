@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::parse::{Listing, NONE, Style};
+use super::parse::{Entries, NONE, Style};
 use crate::relevance::Question;
 use crate::transforms::lines::{Lines, close_gaps};
 use crate::transforms::log_fold::template_hash;
@@ -61,7 +61,7 @@ const GAP_BYTES: usize = 40;
 const WORTH_BYTES: usize = 64;
 
 /// The lines that answer the question, best first.
-pub(super) fn answers(lines: &Lines<'_>, listing: &Listing<'_>, question: &Question) -> Vec<usize> {
+pub(super) fn answers(lines: &Lines<'_>, listing: &Entries<'_>, question: &Question) -> Vec<usize> {
     let units: Vec<&str> = (0..listing.entries.len()).map(|at| lines.get(at)).collect();
     let found = question.matches(&units);
     let mut order: Vec<usize> = (0..found.len()).filter(|&at| found[at].score > 0.0).collect();
@@ -73,7 +73,7 @@ pub(super) fn answers(lines: &Lines<'_>, listing: &Listing<'_>, question: &Quest
 }
 
 /// Chooses about `room` bytes of lines, answers on top.
-pub(super) fn select(lines: &Lines<'_>, listing: &Listing<'_>, answers: &[usize], room: usize) -> Vec<bool> {
+pub(super) fn select(lines: &Lines<'_>, listing: &Entries<'_>, answers: &[usize], room: usize) -> Vec<bool> {
     let entries = &listing.entries;
     let mut candidates: Vec<(Reason, usize, usize)> = vec![(Reason::Answer, 0, 0)];
     let last = (0..entries.len()).rev().find(|&at| !lines.get(at).trim().is_empty()).unwrap_or(0);
@@ -83,7 +83,8 @@ pub(super) fn select(lines: &Lines<'_>, listing: &Listing<'_>, answers: &[usize]
     candidates.extend(notices.map(|(at, _)| (Reason::Notice, 0, at)));
     largest(listing, &mut candidates);
     odd(listing, &mut candidates);
-    let top = entries.iter().map(|entry| entry.depth).filter(|depth| *depth > 0).min().unwrap_or(0);
+    // The root of a tree is a folder itself.
+    let top = usize::from(listing.style == Style::Tree);
     let mut turns: HashMap<&str, usize> = HashMap::new();
     let mut known: HashSet<u64> = HashSet::new();
     for (at, entry) in entries.iter().enumerate() {
@@ -115,7 +116,7 @@ pub(super) fn select(lines: &Lines<'_>, listing: &Listing<'_>, answers: &[usize]
 }
 
 /// Takes candidates in order while there is room; the folders above an entry come with it.
-fn take(lines: &Lines<'_>, listing: &Listing<'_>, candidates: &[(Reason, usize, usize)], room: usize) -> Vec<bool> {
+fn take(lines: &Lines<'_>, listing: &Entries<'_>, candidates: &[(Reason, usize, usize)], room: usize) -> Vec<bool> {
     let mut keep = vec![false; listing.entries.len()];
     let mut used_bytes = 0;
     for (reason, _, at) in candidates {
@@ -143,7 +144,7 @@ fn take(lines: &Lines<'_>, listing: &Listing<'_>, candidates: &[(Reason, usize, 
     keep
 }
 
-fn largest(listing: &Listing<'_>, candidates: &mut Vec<(Reason, usize, usize)>) {
+fn largest(listing: &Entries<'_>, candidates: &mut Vec<(Reason, usize, usize)>) {
     let mut sizes: Vec<(u64, usize)> = listing
         .entries
         .iter()
@@ -156,7 +157,7 @@ fn largest(listing: &Listing<'_>, candidates: &mut Vec<(Reason, usize, usize)>) 
 }
 
 /// Entries whose mode and owner at most one of fifty has.
-fn odd(listing: &Listing<'_>, candidates: &mut Vec<(Reason, usize, usize)>) {
+fn odd(listing: &Entries<'_>, candidates: &mut Vec<(Reason, usize, usize)>) {
     let mode = |class: &str| -> String {
         let mut words = class.split_ascii_whitespace();
         let mode = words.next().unwrap_or_default();

@@ -35,6 +35,9 @@ impl Reason {
 const MAX_CERTAIN: usize = 30;
 /// Metrics whose name or help text answers the question.
 const MAX_ANSWERS: usize = 16;
+/// A metric that answers so many times worse than the best does not answer: of a question with several parts, each has
+/// its own.
+const FAINT: f32 = 5.0;
 /// Of longer lines the start is looked at. In bytes.
 const LOOKED_AT: usize = 400;
 /// Series of such a metric that are neither buckets nor zero.
@@ -148,7 +151,9 @@ fn answers(
     let helps: Vec<&str> = families.list.iter().map(|family| family.help.map_or("", text)).collect();
     for units in [names, helps] {
         let found = question.matches(&units);
-        let mut order: Vec<usize> = (0..units.len()).filter(|at| found[*at].score > 0.0).collect();
+        let best = found.iter().map(|found| found.score).fold(0.0, f32::max);
+        let mut order: Vec<usize> =
+            (0..units.len()).filter(|at| found[*at].score > 0.0 && found[*at].score * FAINT >= best).collect();
         order.sort_by(|one, other| found[*other].score.total_cmp(&found[*one].score).then(one.cmp(other)));
         for (rank, at) in order.into_iter().take(MAX_ANSWERS).enumerate() {
             let Some(family) = families.list.get(at) else { continue };
@@ -157,10 +162,12 @@ fn answers(
     }
 }
 
-/// The lines of a metric that answers the question: its help text and the first series, of buckets and zeros few.
+/// The lines of a metric that answers the question: its help text and the first series, few of them zeros, and buckets
+/// when there is nothing else.
 fn shown<'f>(family: &'f Family<'_>) -> impl Iterator<Item = usize> + 'f {
-    let telling = |series: &&Series<'_>| !series.is_bucket() && series.value != 0.0;
-    let others = family.series.iter().filter(move |series| !telling(series)).take(MAX_DULL);
-    let series = family.series.iter().filter(telling).take(MAX_SERIES).chain(others);
-    family.help.into_iter().chain(series.map(|series| series.line))
+    let has_others = family.series.iter().any(|series| !series.is_bucket());
+    let dull =
+        family.series.iter().filter(move |series| if series.is_bucket() { !has_others } else { series.value == 0.0 });
+    let telling = family.series.iter().filter(|series| !series.is_bucket() && series.value != 0.0).take(MAX_SERIES);
+    family.help.into_iter().chain(telling.chain(dull.take(MAX_DULL)).map(|series| series.line))
 }

@@ -120,7 +120,8 @@ pub(super) fn header(lines: &Lines<'_>, tool: Option<&ToolCall>) -> Option<Heade
     (0..=MAX_LINES_BEFORE).find_map(|at| {
         let line = lines.get(at);
         let is_certain = is_shouted(line);
-        if !is_certain && !(is_known && is_titled(line)) {
+        let may_be = is_certain || is_known && is_titled(line);
+        if !may_be {
             return None;
         }
         let end = lines.count().min(at + 1 + SAMPLE_LINES);
@@ -132,10 +133,8 @@ pub(super) fn header(lines: &Lines<'_>, tool: Option<&ToolCall>) -> Option<Heade
         let cuts = Cuts::of_lines(line, rows());
         let names: Vec<&str> = cuts.cells(line).collect();
         let cells: Vec<Vec<&str>> = rows().map(|row| cuts.cells(row).collect()).collect();
-        if !is_certain && !(header::are_names(&names) && header::differs(&names, &cells)) {
-            return None;
-        }
-        (3..=MAX_COLUMNS).contains(&cuts.len()).then_some(Header { line: at, cuts })
+        let is_header = is_certain || header::are_names(&names) && header::differs(&names, &cells);
+        (is_header && (3..=MAX_COLUMNS).contains(&cuts.len())).then_some(Header { line: at, cuts })
     })
 }
 
