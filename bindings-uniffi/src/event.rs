@@ -223,7 +223,7 @@ mod tests {
         };
         let shown = PipelineEvent::shown(&core);
         shown.set_messages(Some(r#"[ {"role":"user", "content":"\u0061"} ]"#.into())).unwrap();
-        let mut left = core.clone();
+        let mut left = core;
         assert!(matches!(shown.left(None, &mut left), Answer::None));
         assert!(left.messages.unwrap().is_same(&messages));
         let error = shown.set_tools(Some("{".into())).unwrap_err().to_string();

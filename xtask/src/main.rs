@@ -9,7 +9,9 @@ mod python;
 mod readme;
 mod savings;
 mod steps;
+mod swift;
 mod test;
+mod uniffi;
 mod vectors;
 
 use std::process::ExitCode;

@@ -12,7 +12,8 @@ from headroom_uniffi import CompressOptions, Mode, compress
 from support import REPOSITORY
 
 ROOT = REPOSITORY / "tests" / "vectors"
-CASES = sorted((path.parent for path in ROOT.glob("*/*/input.json")), key=lambda case: case.relative_to(ROOT).as_posix())
+FOLDERS = [path.parent for path in ROOT.glob("*/*/input.json")]
+CASES = sorted(FOLDERS, key=lambda case: case.relative_to(ROOT).as_posix().encode())
 
 
 def read(case: Path, name: str) -> str:

@@ -67,9 +67,9 @@ class TestCompress < Minitest::Test
     end
     [Progress::PLAIN.new(handler: told), Progress::ASYNC.new(handler: told)].each do |handler|
       made = options(on_progress: handler, token_budget: 5000)
-      [-> { Headroom.compress(GIVEN, 'gpt-4o', made) }, -> { Headroom.compress_async(GIVEN, 'gpt-4o', made) }].each do |door|
+      %i[compress compress_async].each do |door|
         seen.clear
-        result = door.call
+        result = Headroom.public_send(door, GIVEN, 'gpt-4o', made)
         assert_equal %w[pipeline:start pipeline:complete], [seen.first[0], seen.last[0]]
         assert_equal 5000, seen.first[1].token_budget
         assert_equal result.pipeline_timing.map(&:step), seen[1..-2].map { |_, kind| kind.step }
@@ -91,7 +91,8 @@ class TestCompress < Minitest::Test
       require 'headroom'
       class Nothing; def on_pipeline_event(event) = nil; end
       2000.times do
-        one = Headroom::Registration::PLAIN.new(extension: Nothing.new, declarations: Headroom::Declarations.new(name: 'x'))
+        declarations = Headroom::Declarations.new(name: 'x')
+        one = Headroom::Registration::PLAIN.new(extension: Nothing.new, declarations: declarations)
         Headroom::PipelineExtensionManager.new([one])
         Headroom::PipelineEvent.new(Headroom::PipelineStage::SETUP, 'x')
       end

@@ -73,7 +73,7 @@ class TestExtensionContract < Minitest::Test
   end
 
   def test_throws_what_is_no_standard_error
-    [->(_) { raise NotImplementedError }, ->(_) { exit! if false; exit }, ->(event) { event.set_tools('[1,') }].each do |user|
+    [->(_) { raise NotImplementedError }, ->(_) { exit }, ->(event) { event.set_tools('[1,') }].each do |user|
       both(&user).each do |registration|
         ways(GIVEN, options(registration)).each do |result|
           assert result.compressed
@@ -286,7 +286,8 @@ class TestExtensionContract < Minitest::Test
     seen = []
     replaced = PipelineEvent.new(PipelineStage::PRE_SEND, 'mine')
     first = plain('First') { |event| event.set_messages('[1]') }
-    manager = PipelineExtensionManager.new([first, plain('Second') { replaced }, awaiting('Third') { |e| seen << e and nil }])
+    third = awaiting('Third') { |event| seen << event and nil }
+    manager = PipelineExtensionManager.new([first, plain('Second') { replaced }, third])
     assert_equal [true, %w[First Second Third]], [manager.enabled, manager.names]
     %i[emit emit_async].each do |door|
       given = PipelineEvent.new(PipelineStage::PRE_SEND, 'mine')

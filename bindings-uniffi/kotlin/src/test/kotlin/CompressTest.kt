@@ -76,10 +76,11 @@ class CompressTest {
         }
         for (handler in listOf(Progress.Plain(plain), Progress.Async(async))) {
             val made = CompressOptions(store = ":memory:", onProgress = handler, tokenBudget = 5000u)
-            for (door in listOf({ compress(GIVEN, "gpt-4o", made) }, { runBlocking { compressAsync(GIVEN, "gpt-4o", made) } })) {
+            for (isAsync in listOf(false, true)) {
                 seen.clear()
-                val result = door()
-                assertEquals(listOf("pipeline:start", "pipeline:complete"), listOf(seen.first().first, seen.last().first))
+                val result =
+                    if (isAsync) runBlocking { compressAsync(GIVEN, "gpt-4o", made) } else compress(GIVEN, "gpt-4o", made)
+                assertEquals("pipeline:start" to "pipeline:complete", seen.first().first to seen.last().first)
                 assertEquals(5000u, (seen.first().second as ProgressKind.Start).tokenBudget)
                 val steps = seen.mapNotNull { (_, kind) -> (kind as? ProgressKind.Step)?.step }
                 assertEquals(result.pipelineTiming.map { it.step }, steps)

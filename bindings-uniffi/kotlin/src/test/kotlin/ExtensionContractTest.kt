@@ -28,7 +28,12 @@ private val RECEIVED = mine(PipelineStage.INPUT_RECEIVED)
 private fun stageOf(event: PipelineEvent) = event.stage().name.lowercase()
 
 class ExtensionContractTest {
-    private class Seen(val stage: String, val messages: JsonElement, val metadata: Map<String, JsonElement>, val head: String)
+    private class Seen(
+        val stage: String,
+        val messages: JsonElement,
+        val metadata: Map<String, JsonElement>,
+        val head: String,
+    )
 
     @Test
     fun happy_path() {
@@ -53,7 +58,8 @@ class ExtensionContractTest {
                 assertEquals(parse(result.messages), events[2].messages)
                 assertEquals(CONVERSATION, events[2].metadata["original_messages"])
                 assertEquals("${result.tokensAfter}", events[2].metadata["tokens_after"].toString())
-                assertEquals(COMPRESS_STAGES.take(2), events[2].metadata.getValue("trail").jsonArray.map { it.jsonPrimitive.content })
+                val trail = events[2].metadata.getValue("trail").jsonArray.map { it.jsonPrimitive.content }
+                assertEquals(COMPRESS_STAGES.take(2), trail)
                 assertEquals("compress openai gpt-4o", events[2].head)
                 assertEquals(setOf(Outcome.CHANGED), outcomes(result).values.toSet())
             }
@@ -91,7 +97,7 @@ class ExtensionContractTest {
         val guard = mine(PipelineStage.INPUT_COMPRESSED, name = "Guard", failurePolicy = FailurePolicy.CLOSED)
         for (registration in both(guard, broken)) {
             val error = assertFailsWith<HeadroomException.Extension> { ways(options(registration)) }
-            assertTrue("extension Guard failed at input_compressed: java.lang.IllegalStateException: broken" in error.message)
+            assertTrue("Guard failed at input_compressed: java.lang.IllegalStateException: broken" in error.message)
             assertEquals("Guard" to "input_compressed", error.details["extension"] to error.details["stage"])
             assertTrue("IllegalStateException: broken" in error.details.getValue("cause"))
         }
@@ -246,7 +252,8 @@ class ExtensionContractTest {
         repeat(8) { manager.emit(PipelineEvent(PipelineStage.SETUP, "x")) }
         assertEquals(5, calls.get(), "the breaker is open after five")
         val guard = mine(name = "Guard", timeoutMs = 20u, failurePolicy = FailurePolicy.CLOSED)
-        val error = assertFailsWith<HeadroomException.Extension> { compress(GIVEN, "gpt-4o", options(awaiting(guard, sleepy))) }
+        val guarded = options(awaiting(guard, sleepy))
+        val error = assertFailsWith<HeadroomException.Extension> { compress(GIVEN, "gpt-4o", guarded) }
         assertTrue("Guard failed at input_received: no answer within 20 ms" in error.reason)
         val wrong = assertFailsWith<HeadroomException.Configuration> { options(plain(mine(timeoutMs = 0u)) { null }) }
         assertTrue("extension Mine: timeout_ms: expected" in wrong.reason)
@@ -339,13 +346,16 @@ class ExtensionContractTest {
             ),
         )
         assertEquals(true to listOf("First", "Second", "Third"), manager.enabled() to manager.names())
-        val doors = listOf<(PipelineEvent) -> PipelineEvent>({ manager.emit(it) }, { runBlocking { manager.emitAsync(it) } })
-        for (door in doors) {
+        for (isAsync in listOf(false, true)) {
             val given = PipelineEvent(PipelineStage.PRE_SEND, "mine")
-            door(given).setModel("marked")
-            assertEquals(listOf("[1]", "marked", "marked"), listOf(given.messages(), replaced.model(), seen.last().model()))
+            val last = if (isAsync) runBlocking { manager.emitAsync(given) } else manager.emit(given)
+            last.setModel("marked")
+            assertEquals("[1]", given.messages())
+            assertEquals("marked" to "marked", replaced.model() to seen.last().model())
         }
-        val cycle = listOf(plain(Declarations("x", before = listOf("y"))) { null }, plain(Declarations("y", before = listOf("x"))) { null })
+        val cycle = listOf("x" to "y", "y" to "x").map { (name, before) ->
+            plain(Declarations(name, before = listOf(before))) { null }
+        }
         val error = assertFailsWith<HeadroomException.Configuration> { PipelineExtensionManager(cycle) }
         assertTrue("x, y" in error.reason)
     }
