@@ -2,6 +2,8 @@
 
 mod bench;
 mod cargo;
+#[cfg(test)]
+mod contract;
 mod deps;
 mod new_transform;
 mod node;

@@ -58,6 +58,14 @@ fn pack() -> Result<PathBuf> {
         }
         copy_folder(&cargo::root().join("bindings-uniffi").join(language), &package)?;
     }
+    let version = env!("CARGO_PKG_VERSION");
+    for manifest in ["kotlin/pom.xml", "ruby/headroom.gemspec", "python/pyproject.toml"] {
+        let text = fs::read_to_string(packages.join(manifest)).with_context(|| manifest.to_owned())?;
+        ensure!(
+            text.contains(version),
+            "bindings-uniffi/{manifest}: expected the version {version}, found another one"
+        );
+    }
     for (from, to, library_place) in places {
         copy(&generated.join(from), &packages.join(to))?;
         if !library_place.is_empty() {

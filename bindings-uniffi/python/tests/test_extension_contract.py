@@ -254,25 +254,14 @@ class Contract(unittest.TestCase):
             self.assertEqual(len(json.loads(result.messages)), 4)
         self.assertEqual(len(late), 2)
 
-        calls: list[int] = []
-        ended: list[int] = []
-
-        def slow(event: PipelineEvent) -> None:
-            calls.append(1)
-            time.sleep(0.1)
-            ended.append(1)
-
-        silent = PipelineExtensionManager([plain(slow, timeout_ms=1)])
-        for _ in range(8):
-            silent.emit(PipelineEvent(PipelineStage.SETUP, "x"))
-        self.assertEqual(len(calls), 5, "the breaker is open after five")
-        while len(ended) < 5:
-            time.sleep(0.01)
+        silent = options(awaiting(coroutine, timeout_ms=1, stages=RECEIVED))
+        became = [outcomes(compress(GIVEN, "gpt-4o", silent))["input_received"] for _ in range(7)]
+        self.assertEqual(became, ["timed_out"] * 5 + ["breaker_open"] * 2)
         guard = awaiting(coroutine, "Guard", timeout_ms=20, failure_policy=FailurePolicy.CLOSED)
         with self.assertRaisesRegex(HeadroomError.Extension, "Guard failed at input_received: no answer within 20 ms"):
             compress(GIVEN, "gpt-4o", options(guard))
         with self.assertRaisesRegex(HeadroomError.Configuration, "extension Mine: timeout_ms: expected"):
-            options(plain(slow, timeout_ms=0))
+            options(plain(blocking, timeout_ms=0))
 
     def test_many_threads(self) -> None:
         def nested(event: PipelineEvent) -> None:

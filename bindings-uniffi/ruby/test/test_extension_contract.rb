@@ -203,11 +203,9 @@ class TestExtensionContract < Minitest::Test
       end
     end
     assert(warnings.length == 4 && warnings.all? { |text| text.include?('no answer within 40 ms') }, warnings.inspect)
-    calls = Queue.new
-    manager = PipelineExtensionManager.new([plain(timeout_ms: 1) { calls << 1 and sleep(0.1) and nil }])
-    8.times { manager.emit(PipelineEvent.new(PipelineStage::SETUP, 'x')) }
-    sleep 0.2
-    assert_equal 5, calls.size, 'the breaker is open after five'
+    silent = options(awaiting(timeout_ms: 1, stages: RECEIVED, &sleepy))
+    became = Array.new(7) { outcomes(Headroom.compress(GIVEN, 'gpt-4o', silent))['input_received'] }
+    assert_equal ['timed_out'] * 5 + ['breaker_open'] * 2, became
     guard = awaiting('Guard', timeout_ms: 20, failure_policy: FailurePolicy::CLOSED, &sleepy)
     error = assert_raises(HeadroomError::Extension) { Headroom.compress(GIVEN, 'gpt-4o', options(guard)) }
     assert_includes error.message, 'Guard failed at input_received: no answer within 20 ms'

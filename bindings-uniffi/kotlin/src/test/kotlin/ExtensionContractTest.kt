@@ -6,7 +6,6 @@ import java.util.Collections
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
-import java.util.concurrent.atomic.AtomicInteger
 import kotlin.test.*
 import kotlinx.coroutines.*
 import kotlinx.serialization.json.*
@@ -242,15 +241,9 @@ class ExtensionContractTest {
         }
         assertEquals(4, warnings.size)
         assertTrue(warnings.all { "no answer within 40 ms" in it }, "$warnings")
-        val calls = AtomicInteger()
-        val silent = awaiting(mine(timeoutMs = 1u)) {
-            calls.incrementAndGet()
-            delay(60_000)
-            null
-        }
-        val manager = PipelineExtensionManager(listOf(silent))
-        repeat(8) { manager.emit(PipelineEvent(PipelineStage.SETUP, "x")) }
-        assertEquals(5, calls.get(), "the breaker is open after five")
+        val silent = options(awaiting(mine(PipelineStage.INPUT_RECEIVED, timeoutMs = 1u), sleepy))
+        val became = List(7) { outcomes(compress(GIVEN, "gpt-4o", silent)).getValue("input_received") }
+        assertEquals(List(5) { Outcome.TIMED_OUT } + List(2) { Outcome.BREAKER_OPEN }, became)
         val guard = mine(name = "Guard", timeoutMs = 20u, failurePolicy = FailurePolicy.CLOSED)
         val guarded = options(awaiting(guard, sleepy))
         val error = assertFailsWith<HeadroomException.Extension> { compress(GIVEN, "gpt-4o", guarded) }
