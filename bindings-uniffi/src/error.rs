@@ -35,7 +35,7 @@ macro_rules! errors {
                 }
             }
 
-            fn into_parts(self) -> (String, HashMap<String, String>) {
+            fn parts(&self) -> (&str, &HashMap<String, String>) {
                 match self {
                     $(Self::$kind { reason, details, .. } => (reason, details),)*
                 }
@@ -81,20 +81,33 @@ impl From<Error> for HeadroomError {
     }
 }
 
+/// How the generated code of a language without types begins the text about a value that is no event.
+const WRONG_RETURN_TYPE: &str = "wrong return type: ";
+/// The detail that names the type.
+const FOUND_TYPE: &str = "found_type";
+
 /// An exception that is no [`HeadroomError`]: its text is kept.
 impl From<uniffi::UnexpectedUniFFICallbackError> for HeadroomError {
     fn from(thrown: uniffi::UnexpectedUniFFICallbackError) -> Self {
-        Self::of(ErrorKind::Extension, thrown.reason, HashMap::new())
+        let found_type = thrown.reason.strip_prefix(WRONG_RETURN_TYPE);
+        let details = found_type.map(|found| (FOUND_TYPE.to_owned(), found.to_owned())).into_iter().collect();
+        Self::of(ErrorKind::Extension, thrown.reason, details)
     }
 }
 
 /// What user code threw, as an error of the engine.
 pub(crate) fn from_user_code(thrown: HeadroomError) -> Error {
-    let (reason, _) = thrown.into_parts();
-    Error::new(
-        ErrorKind::Extension,
-        if reason.is_empty() { "an exception without a message".to_owned() } else { reason },
-    )
+    let (reason, _) = thrown.parts();
+    Error::new(ErrorKind::Extension, if reason.is_empty() { "an exception without a message" } else { reason })
+}
+
+/// The type of what an extension returned when it was neither nothing nor an event, or what it threw.
+///
+/// # Errors
+/// What user code threw, as an error of the engine.
+pub(crate) fn wrong_type(thrown: HeadroomError) -> Result<String, Error> {
+    let found_type = thrown.parts().1.get(FOUND_TYPE).cloned();
+    found_type.ok_or_else(|| from_user_code(thrown))
 }
 
 #[cfg(test)]
@@ -108,6 +121,14 @@ mod tests {
             let written = format!("{:?}", HeadroomError::from(Error::new(kind, "sentence")));
             assert!(written.starts_with(variant) && written.contains(kind.code()), "{written}");
         }
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_is_told_from_an_exception() {
+        let thrown = |reason: &str| HeadroomError::from(uniffi::UnexpectedUniFFICallbackError::new(reason));
+        assert_eq!(wrong_type(thrown("wrong return type: int")).unwrap(), "int");
+        assert_eq!(wrong_type(thrown("RuntimeError('wrong return type: int')")).unwrap_err().message().len(), 38);
+        assert_eq!(wrong_type(thrown("")).unwrap_err().message(), "an exception without a message");
     }
 
     #[test]

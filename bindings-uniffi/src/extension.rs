@@ -9,7 +9,7 @@ use headroom_core::{Error, Result};
 
 use crate::declarations::Declarations;
 use crate::door::{call_async, call_plain};
-use crate::error::{HeadroomError, from_user_code};
+use crate::error::{HeadroomError, wrong_type};
 use crate::event::PipelineEvent;
 
 /// Takes part in the stages of a request.
@@ -90,10 +90,18 @@ impl Extension for Registration {
                 }
                 Self::Async { extension, .. } => {
                     let extension = Arc::clone(extension);
-                    call_async(|| Box::pin(async move { extension.on_pipeline_event(given).await })).await?
+                    call_async(|| Box::pin(async move { extension.on_pipeline_event(given).await })).await
                 }
             };
-            Ok(shown.left(returned.map_err(from_user_code)?, event))
+            match returned {
+                Ok(returned) => Ok(shown.left(returned, event)),
+                // As in every language, what was changed in place counts all the same.
+                Err(thrown) => {
+                    let found = wrong_type(thrown)?;
+                    shown.left(None, event);
+                    Ok(Answer::WrongType(found))
+                }
+            }
         })
     }
 }

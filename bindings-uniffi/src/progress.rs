@@ -180,7 +180,7 @@ impl CoreHandler for Progress {
                 }
                 Self::Async { handler } => {
                     let handler = Arc::clone(handler);
-                    call_async(|| Box::pin(async move { handler.on_progress(given).await })).await?
+                    call_async(|| Box::pin(async move { handler.on_progress(given).await })).await
                 }
             };
             told.map_err(from_user_code)?;

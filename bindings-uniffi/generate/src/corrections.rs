@@ -31,6 +31,14 @@ const CORRECTIONS: &[Correction] = &[
     Correction { language: "ruby", times: 1, find: "require 'ffi'\n", replace: "require 'ffi'\nrequire 'io/wait'\n" },
     // What is no StandardError, such as NotImplementedError, would leave the engine without an answer.
     Correction { language: "ruby", times: 1, find: "rescue StandardError => e", replace: "rescue Exception => e" },
+    // A call that is dropped before it begins is no news.
+    Correction {
+        language: "ruby",
+        times: 1,
+        find: "  handle = UNIFFI_FOREIGN_FUTURE_HANDLE_MAP.insert([thread, once])",
+        replace: "  thread.report_on_exception = false
+  handle = UNIFFI_FOREIGN_FUTURE_HANDLE_MAP.insert([thread, once])",
+    },
     // Finalizers call this, and no lock may be taken there; deleting from a hash is one step.
     Correction {
         language: "ruby",
@@ -94,6 +102,58 @@ const CORRECTIONS: &[Correction] = &[
         replace: "fn_func_answer_tool_call,
     [RustBuffer.by_value, RustBuffer.by_value, RustCallStatus.by_ref],
     RustBuffer.by_value, blocking: true",
+    },
+    // What an extension returns is told from what it throws.
+    Correction {
+        language: "ruby",
+        times: 1,
+        find: "class InternalError < StandardError
+end
+",
+        replace: "class InternalError < StandardError
+end
+
+class WrongReturnType < StandardError
+  def inspect = \"wrong return type: #{message}\"
+end
+",
+    },
+    Correction {
+        language: "ruby",
+        times: 1,
+        find: "  def self.alloc_from_OptionalTypePipelineEvent(v)
+",
+        replace: "  def self.alloc_from_OptionalTypePipelineEvent(v)
+    raise WrongReturnType, v.class.name unless v.nil? || v.is_a?(PipelineEvent)
+",
+    },
+    Correction {
+        language: "python",
+        times: 1,
+        find: "class _UniffiFfiConverterOptionalTypePipelineEvent(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypePipelineEvent.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+",
+        replace: "class _WrongReturnType(TypeError):
+    def __repr__(self):
+        return f\"wrong return type: {self}\"
+
+class _UniffiFfiConverterOptionalTypePipelineEvent(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypePipelineEvent.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is not None and not isinstance(value, PipelineEvent):
+            raise _WrongReturnType(type(value).__name__)
+",
     },
     // A CancelledError or SystemExit of user code would leave the engine without an answer. What is thrown is for the
     // engine to tell.
