@@ -84,7 +84,8 @@ impl Gutter {
         while row < total {
             let Some((number, rest)) = number_of_line(lines, row) else { break };
             // Tools cut the spaces at the end of an empty line's number.
-            let Some(code) = rest.strip_prefix(separator).or_else(|| separator.trim_end().starts_with(rest).then_some(""))
+            let Some(code) =
+                rest.strip_prefix(separator).or_else(|| separator.trim_end().starts_with(rest).then_some(""))
             else {
                 break;
             };

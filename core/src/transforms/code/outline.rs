@@ -170,8 +170,10 @@ impl Outline<'_> {
         let own = own.or_else(|| node.child_by_field_name("type").filter(|_| node.kind() == "impl_item"));
         let holder = || {
             let near = above.iter().rev().take(NAME_REACH).map(|(node, _)| *node);
-            near.take_while(|node| !matches!(node.kind(), "statement_block" | "block" | "class_body" | "declaration_list"))
-                .find_map(name_of_holder)
+            near.take_while(|node| {
+                !matches!(node.kind(), "statement_block" | "block" | "class_body" | "declaration_list")
+            })
+            .find_map(name_of_holder)
         };
         let own = own.filter(|_| node.kind() != "accessor_declaration").or_else(holder);
         let text = own.and_then(|name| self.code.get(name.byte_range())).unwrap_or_default();
@@ -219,8 +221,15 @@ fn declared(node: Node<'_>) -> Option<Node<'_>> {
 /// The name of what a value is given to.
 fn name_of_holder(node: Node<'_>) -> Option<Node<'_>> {
     let field = match node.kind() {
-        "variable_declarator" | "const_item" | "static_item" | "const_spec" | "var_spec" | "property_declaration"
-        | "public_field_definition" | "const_element" | "variable_assignment" => "name",
+        "variable_declarator"
+        | "const_item"
+        | "static_item"
+        | "const_spec"
+        | "var_spec"
+        | "property_declaration"
+        | "public_field_definition"
+        | "const_element"
+        | "variable_assignment" => "name",
         "assignment_expression" | "assignment" | "short_var_declaration" => "left",
         "pair" | "keyed_element" => "key",
         "field_definition" => "property",
