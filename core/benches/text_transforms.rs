@@ -8,7 +8,7 @@ use headroom_core::options::Mode;
 use headroom_core::relevance::Question;
 use headroom_core::tokens::for_model;
 use headroom_core::transform::{Context, Part, Transform};
-use headroom_core::transforms::{Diff, Opaque, Repeats, Shown, Sighting, Whitespace};
+use headroom_core::transforms::{Code, Diff, Opaque, Repeats, Shown, Sighting, Whitespace};
 
 fn main() {
     divan::main();
@@ -45,6 +45,20 @@ fn opaque() -> String {
     format!("{prose}data:{run}\n").repeat(25)
 }
 
+/// Half a megabyte of Rust, which is the longest code that is read.
+fn code() -> String {
+    let function = |n: usize| {
+        let lines =
+            (0..12).map(|line| format!("        let value_{line} = self.compute(&key[{line}..], {n}).max({line});\n"));
+        format!(
+            "    /// Takes step {n}.\n    ///\n    /// At length.\n    pub fn function_{n}(&self, key: &str) -> u32 {{\n{}        value_0\n    }}\n\n",
+            lines.collect::<String>()
+        )
+    };
+    let functions: String = (0..600).map(function).collect();
+    format!("use std::io;\n\nimpl Steps {{\n{functions}}}\n")
+}
+
 /// A screen capture of 100 columns.
 fn screen() -> String {
     (0..MEGABYTE / 101).map(|row| format!("  {:<98}\n", format!("host-{row} ready {}", row * 31))).collect()
@@ -75,6 +89,16 @@ fn whitespace_of_a_screen(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn diff_of_sources(bencher: Bencher<'_, '_>) {
     apply(bencher, &Diff, &diff());
+}
+
+#[divan::bench]
+fn code_of_half_a_megabyte(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Code, &code());
+}
+
+#[divan::bench]
+fn code_with_a_quarter_of_brackets(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Code, &(code().chars().take(MEGABYTE / 8).collect::<String>() + &"${\n".repeat(MEGABYTE / 24)));
 }
 
 #[divan::bench]

@@ -172,6 +172,30 @@ proptest! {
     }
 
     #[test]
+    fn promises_hold_for_source_code_with_anything_in_it(
+        functions in prop::collection::vec(("[a-z]{3,8}(_[a-z]{3,8})?", 1_usize..12), 20..60),
+        others in prop::collection::vec((any::<prop::sample::Index>(), line()), 0..6),
+        first in prop::option::of(1_usize..500),
+        question in "[a-z]{1,6} `[a-z]{1,3}` [0-9]{0,3}",
+    ) {
+        let mut lines: Vec<String> = vec!["use std::io;".to_owned()];
+        for (name, count) in &functions {
+            lines.push(format!("pub fn {name}(total: u32) -> u32 {{"));
+            lines.extend((0..*count).map(|line| format!("    let total = compute(total, {line});")));
+            lines.extend(["    total".to_owned(), "}".to_owned(), String::new()]);
+        }
+        for (at, other) in others {
+            let at = at.index(lines.len());
+            lines.insert(at, other);
+        }
+        if let Some(first) = first {
+            lines = lines.join("\n").split('\n').enumerate().map(|(at, line)| format!("{}: {line}", first + at)).collect();
+        }
+        Checker::new().check(&lines.join("\n"), &question);
+        Checker::new().check(&lines.join("\n"), &functions[0].0);
+    }
+
+    #[test]
     fn promises_hold_for_any_characters(text in any::<String>(), times in 1_usize..200, question in any::<String>()) {
         Checker::new().check(&text.repeat(times), &question);
     }
@@ -267,6 +291,11 @@ fn promises_hold_for_long_hostile_texts() {
         "-rw-r--r-- 1 a b 3 c d e f\n",
         "a{x=\"1\"} 1\n",
         "# TYPE a counter\n",
+        "fn f() {\n",
+        "def f(\n",
+        "#!/bin/sh\n",
+        "<?php ",
+        "import x\n",
     ] {
         let long = unit.repeat(200_000 / unit.len());
         checker.check(&long, unit);

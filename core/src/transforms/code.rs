@@ -10,11 +10,16 @@ mod outline;
 mod parse;
 mod select;
 
+use std::collections::HashSet;
+
+use tree_sitter::Tree;
+
 use self::folds::Depth;
-use self::guess::{Guess, guess};
+use self::guess::{Guess, MAX_MISPLACED_IN_READ, guess};
 use self::gutter::Source;
+use self::language::Language;
 use self::outline::outline;
-use self::parse::{MAX_BYTES, parse};
+use self::parse::{MAX_BYTES, Unparsed, misplaced_share, parse};
 use self::select::Selection;
 use super::lines::{Lines, write_subset_from};
 use crate::conversation::ToolCall;
@@ -51,7 +56,7 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// ```
 ///
 /// # Errors
-/// None.
+/// [`TransformError`] when a text takes more than a second to parse, which no source code does.
 ///
 /// # Sources
 /// Thresholds are chosen by hand or measured, each beside its constant.
@@ -67,6 +72,13 @@ const MIN_BYTES: usize = 4 * 1024;
 /// Code has lines. In what has fewer breaks than one in so many bytes, nothing is left out by lines.
 const MAX_MEAN_LINE_BYTES: usize = 200;
 
+/// Code says something new in one line of so many at least; tables of numbers do not.
+///
+/// # Sources
+/// Source code of 30 to 300 KB says something new in at least every sixth line. Some grammars take
+/// seconds for a few kilobytes of the same symbol again and again.
+const MAX_LINES_A_NEW_ONE: usize = 20;
+
 /// How sure a file's name and a sample that parses are, and a sample alone.
 const READ_CONFIDENCE: f32 = 0.95;
 const GUESS_CONFIDENCE: f32 = 0.85;
@@ -77,10 +89,11 @@ impl Transform for Code {
     }
 
     fn fit(&self, part: &Part<'_>) -> Fit {
-        if !has_size(part.text) {
+        if !has_lines(part.text) {
             return Fit::No;
         }
-        match Source::of(part.text).and_then(|source| guess(&source, part.tool)) {
+        let source = Source::of(part.text).filter(|source| !repeats_itself(&source.code));
+        match source.and_then(|source| guess(&source, part.tool)) {
             Some(Guess { is_read, .. }) => {
                 Fit::Yes(ContentKind::Code, if is_read { READ_CONFIDENCE } else { GUESS_CONFIDENCE })
             }
@@ -89,49 +102,71 @@ impl Transform for Code {
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
-        if cx.lossless_only() || !has_size(part.text) {
+        if cx.lossless_only() || !has_lines(part.text) {
             return Ok(Outcome::Unchanged);
         }
-        let Some((mut text, shown, total)) = subset(part, cx) else { return Ok(Outcome::Unchanged) };
+        let Some((mut text, shown, total)) = subset(part, cx)? else { return Ok(Outcome::Unchanged) };
         text.push_str(&cx.marker(part.text, shown, total, "lines"));
         Ok(Outcome::Subset(text))
     }
 }
 
-fn has_size(text: &str) -> bool {
+/// Whether a text has the size and the lines of code.
+fn has_lines(text: &str) -> bool {
     (MIN_BYTES..=MAX_BYTES * 2).contains(&text.len())
         && memchr::memchr_iter(b'\n', text.as_bytes()).count() * MAX_MEAN_LINE_BYTES >= text.len()
 }
 
-/// The subset without its marker, how many lines it shows and how many there are, if it is worth a marker.
-fn subset(part: &Part<'_>, cx: &Context<'_>) -> Option<(String, usize, usize)> {
-    let target_bytes = cx.target_bytes(part.text.len());
-    if target_bytes >= part.text.len() {
-        return None;
+/// Whether code says the same over and over.
+fn repeats_itself(code: &str) -> bool {
+    let wanted = memchr::memchr_iter(b'\n', code.as_bytes()).count() / MAX_LINES_A_NEW_ONE;
+    let mut seen = HashSet::new();
+    let mut new = code.lines().map(str::trim).filter(|line| !line.is_empty() && seen.insert(*line));
+    new.nth(wanted).is_none()
+}
+
+/// The tree of code in a language, if it is worth an outline.
+fn tree(code: &str, language: Language) -> Result<Option<Tree>, TransformError> {
+    match parse(code, language) {
+        Ok(tree) => Ok(Some(tree).filter(|tree| misplaced_share(tree) <= MAX_MISPLACED_IN_READ)),
+        Err(Unparsed::TooHard) => Ok(None),
+        Err(slow @ Unparsed::TooSlow) => Err(TransformError(format!("{} bytes of {language:?}: {slow}", code.len()))),
     }
-    let source = Source::of(part.text)?;
-    let Guess { language, .. } = guess(&source, part.tool)?;
-    let tree = parse(&source.code, language)?;
+}
+
+/// The subset without its marker, how many lines it shows and how many there are, if it is worth a marker.
+fn subset(part: &Part<'_>, cx: &Context<'_>) -> Result<Option<(String, usize, usize)>, TransformError> {
+    let target_bytes = cx.target_bytes(part.text.len());
+    let Some(source) = Source::of(part.text) else { return Ok(None) };
+    if target_bytes >= part.text.len() || repeats_itself(&source.code) {
+        return Ok(None);
+    }
+    let Some(Guess { language, .. }) = guess(&source, part.tool) else { return Ok(None) };
+    let Some(tree) = tree(&source.code, language)? else { return Ok(None) };
+    let Some(code) = Lines::of(&source.code) else { return Ok(None) };
     let items = outline(&tree, &source.code);
-    let code = Lines::of(&source.code)?;
     let is_range = source.first_number > 1 || part.tool.is_some_and(asks_for_range);
     let depth = match cx.mode() {
         _ if is_range => Depth::Shallow,
         Mode::Aggressive => Depth::Deep,
         _ => Depth::Usual,
     };
-    let mut keep = Selection { items: &items, code: &code, question: cx.question(), target_bytes, depth }.keep();
+    let keep = Selection { items: &items, code: &code, question: cx.question(), target_bytes, depth }.keep();
+    Ok(write(part.text, &source, &keep))
+}
+
+/// Writes the lines that stay, if that is worth a marker.
+fn write(text: &str, source: &Source<'_>, keep: &[bool]) -> Option<(String, usize, usize)> {
     let lines = &source.lines;
-    keep.resize(lines.len(), true);
     let total = lines.count();
-    let is_shown = |row: &usize| keep.get(*row).copied().unwrap_or_default();
-    let shown = (0..total).filter(is_shown).count();
+    let keep = keep.get(..total)?;
+    let shown: Vec<usize> = (0..total).filter(|&row| keep.get(row) == Some(&true)).collect();
     // Nothing tells a label from a line of the text that reads like one.
-    if (0..total).filter(is_shown).any(|row| is_like_gap(lines.get(row))) {
+    if shown.iter().any(|&row| is_like_gap(lines.get(row))) {
         return None;
     }
-    let text = write_subset_from(lines, source.shift, &keep, |line, out| out.push_str(line), |_, _, _| ());
-    (shown < total && text.len() < part.text.len() / 10 * 9).then_some((text, shown, total))
+    let subset = write_subset_from(lines, source.shift, keep, |line, out| out.push_str(line), |_, _, _| ());
+    (shown.len() < total && subset.len() < text.len() / 10 * 9).then_some((subset, shown.len(), total))
 }
 
 /// Whether a line reads like the label of a gap.
@@ -266,7 +301,7 @@ mod tests {
     fn a_line_that_reads_like_a_gap_leaves_the_text_whole() {
         let text = python().replace("import os\n", "[lines 3-9 omitted]\nimport os\n");
         assert!(declines(&Code, &text));
-        let hidden = python().replace("value_5 = ", "[lines 3-9 omitted]\n        value_5 = ");
+        let hidden = python().replacen("value_5 = ", "[lines and lines if omitted else 1]\n        value_5 = ", 1);
         assert!(!declines(&Code, &hidden));
     }
 

@@ -53,6 +53,8 @@ pub(crate) fn turn() -> impl Strategy<Value = Turn> {
         Just(("read_file".to_owned(), json!({"path": "data.csv"}))),
         Just(("bash".to_owned(), json!({"command": "find . -type f"}))),
         Just(("bash".to_owned(), json!({"command": "df -h"}))),
+        Just(("read_file".to_owned(), json!({"path": "src/app.py"}))),
+        Just(("bash".to_owned(), json!({"command": "git show HEAD:src/main.c"}))),
     ];
     (question, tool, output()).prop_map(|(question, tool, output)| Turn { question, tool, output })
 }
@@ -68,6 +70,7 @@ pub(crate) fn output() -> impl Strategy<Value = String> {
         2 => table(),
         2 => listing(),
         1 => metrics(),
+        2 => source_code(),
         1 => Just(()).prop_flat_map(|()| vec(any::<u8>(), 400..1200)).prop_map(|bytes| {
             bytes.iter().map(|byte| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[usize::from(byte % 64)])).collect()
         }),
@@ -76,6 +79,32 @@ pub(crate) fn output() -> impl Strategy<Value = String> {
         1 => vec("[A-Za-zäöü0-9 ,.]{0,80}", 0..60).prop_map(|lines| lines.join("\n")),
         1 => ("[ =\\-.#]", 200..3000_usize).prop_map(|(run, times)| format!("start\n{}\nend", run.repeat(times))),
     ]
+}
+
+/// Source code of a few kilobytes, with or without line numbers, whole or with a line gone.
+fn source_code() -> impl Strategy<Value = String> {
+    let function = ("[a-z]{3,9}(_[a-z]{3,9})?", 1..14_usize, "[ -~]{0,30}");
+    (0..3_u8, vec(function, 8..60), prop::option::of(1..400_usize), prop::option::of(any::<u16>())).prop_map(
+        |(language, functions, first, gone)| {
+            let mut text =
+                ["import os\n\n", "use std::io;\n\n", "#include <stdio.h>\n\n"][usize::from(language)].to_owned();
+            for (name, count, words) in functions {
+                let lines = (0..count).map(|line| format!("    total_{line} = compute(total, {line})"));
+                let body = lines.map(|line| line + ["\n", ";\n", ";\n"][usize::from(language)]).collect::<String>();
+                text += &match language {
+                    0 => format!("def {name}(total):\n    # {words}\n{body}    return total\n\n"),
+                    1 => format!("/// {words}\npub fn {name}(total: u32) -> u32 {{\n{body}    total\n}}\n\n"),
+                    _ => format!("// {words}\nint {name}(int total)\n{{\n{body}    return total;\n}}\n\n"),
+                };
+            }
+            let gone = gone.map(|gone| usize::from(gone) % text.lines().count());
+            let lines = text.lines().enumerate().filter(|(at, _)| Some(*at) != gone);
+            match first {
+                Some(first) => lines.map(|(at, line)| format!("{:6}\t{line}\n", first + at)).collect(),
+                None => lines.map(|(_, line)| format!("{line}\n")).collect(),
+            }
+        },
+    )
 }
 
 fn scalar() -> impl Strategy<Value = Value> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::language::Language;
 use crate::relevance::{Question, TermKind, is_stop_word, parts, stem};
 
 /// How surely a question names a definition.
@@ -61,6 +62,10 @@ impl Asked {
     }
 
     fn add(&mut self, text: &str) {
+        // `cache.py` is a file and says nothing of a class.
+        if Language::of_path(text).is_some() {
+            return;
+        }
         let text = text.split(['(', '[', '<']).next().unwrap_or_default();
         let cuts = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '$'));
         let mut segments: Vec<&str> = text.split(cuts).filter(|segment| !segment.is_empty()).collect();
@@ -144,5 +149,6 @@ mod tests {
         let asked = Asked::of(&Question::new("Why does `Cache.get` fail?", ""));
         assert!(asked.is_owner("Cache") && !asked.is_owner("get"));
         assert_eq!(asked.names("Cache"), Named::No);
+        assert!(!Asked::of(&Question::new("What is `get` in src/cache.py and cache.py?", "")).is_owner("Cache"));
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Guess {
 }
 
 /// How much of a text is parsed to see whether it is code: a little, and where that is cut within a comment, more.
-const SAMPLE_BYTES: usize = 6 * 1024;
+const SAMPLE_BYTES: usize = 4 * 1024;
 const LONG_SAMPLE_BYTES: usize = 24 * 1024;
 
 /// How many tokens of a sample may be out of place: in what a file's name says, and in what looks like code.
@@ -28,7 +28,7 @@ const LONG_SAMPLE_BYTES: usize = 24 * 1024;
 /// # Sources
 /// In code of its own language a grammar has a place for all but 0 to 2 % of the tokens, in code of others and in prose it
 /// has none for 12 to 100 %.
-const MAX_MISPLACED_IN_READ: f32 = 0.2;
+pub(super) const MAX_MISPLACED_IN_READ: f32 = 0.2;
 const MAX_MISPLACED: f32 = 0.05;
 
 /// Beginnings of lines by which code is known.
@@ -94,15 +94,19 @@ pub(super) fn guess(source: &Source<'_>, tool: Option<&ToolCall>) -> Option<Gues
         && let Some(language) = Language::of_path(&path)
     {
         let language = dialect(language, start);
-        let is_in_place = |text| misplaced(text, language).is_some_and(|share| share <= MAX_MISPLACED_IN_READ);
-        return (is_in_place(start) || is_in_place(code)).then_some(Guess { language, is_read: true });
+        return is_in_place(code, language, MAX_MISPLACED_IN_READ).then_some(Guess { language, is_read: true });
     }
     let first = source.code.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let named = source.fence.and_then(Language::named).or_else(|| Language::of_shebang(first));
     let named = named.or_else(|| named_around(source, tool));
     let language = dialect(named.or_else(|| by_cues(start))?, start);
-    let is_in_place = |text| misplaced(text, language).is_some_and(|share| share <= MAX_MISPLACED);
-    (is_in_place(start) || is_in_place(sample(code, LONG_SAMPLE_BYTES))).then_some(Guess { language, is_read: false })
+    is_in_place(code, language, MAX_MISPLACED).then_some(Guess { language, is_read: false })
+}
+
+/// Whether a sample is code of a language.
+fn is_in_place(code: &str, language: Language, max_misplaced: f32) -> bool {
+    let is_code = |bytes| misplaced(sample(code, bytes), language).is_some_and(|share| share <= max_misplaced);
+    is_code(SAMPLE_BYTES) || is_code(LONG_SAMPLE_BYTES)
 }
 
 /// The first lines, whole ones.
@@ -152,7 +156,7 @@ fn misplaced(text: &str, language: Language) -> Option<f32> {
     if language == Php && !text.contains("<?") {
         return None;
     }
-    let tree = parse(text, language)?;
+    let tree = parse(text, language).ok()?;
     let roles = Roles::of(&tree);
     let mut cursor = tree.walk();
     cursor.goto_first_child();

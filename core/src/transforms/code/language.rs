@@ -55,7 +55,7 @@ impl Language {
     /// The language that an extension, an interpreter or a fence names.
     pub(super) fn named(name: &str) -> Option<Self> {
         let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
-        NAMES.iter().find(|(_, names)| names.iter().any(|known| is_it(&known))).map(|(language, _)| *language)
+        NAMES.iter().find(|(_, names)| names.iter().any(is_it)).map(|(language, _)| *language)
     }
 
     /// The language of a file by its path.

@@ -1,5 +1,6 @@
 //! Which lines of a file stay.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::super::lines::{Lines, close_small_gaps};
@@ -30,8 +31,9 @@ const DEEP_FACTOR: usize = 4;
 /// More definitions that a question names by words alone are a coincidence.
 const MAX_IN_WORDS: usize = 4;
 
-/// The longest class that is shown whole when it is named, times the target.
-const TYPE_FACTOR: usize = 2;
+/// The longest class that is shown whole when it is named, and the longest body that is when it has the most to do with
+/// the question, times the target.
+const WHOLE_FACTOR: usize = 2;
 
 /// A definition scores at least this share of the best to be shown.
 const MIN_SCORE_SHARE: f32 = 0.4;
@@ -39,9 +41,10 @@ const MIN_SCORE_SHARE: f32 = 0.4;
 /// How much more the head of a definition says than its body.
 const HEAD_WEIGHT: f32 = 2.0;
 
-/// The longest body that is shown whole because of a line in it, and how many lines are shown around the line otherwise.
-const MENTION_LINES: usize = 40;
-const AROUND_LINES: usize = 3;
+/// A body is shown whole because of a line in it when it takes no more than this part of the target; otherwise so many
+/// lines around the line are.
+const MENTION_PART: usize = 2;
+const AROUND_LINES: usize = 4;
 
 impl Selection<'_> {
     /// Decides for every line.
@@ -77,7 +80,7 @@ impl Selection<'_> {
         self.code.iter().zip(keep).filter(|(_, kept)| **kept).map(|(line, _)| line.len() + 1).sum()
     }
 
-    /// Shows the definitions that the question names, whole; gives whether there are any.
+    /// Shows the definitions that the question names, whole; gives whether it surely means one of them.
     fn show_named(&self, asked: &Asked, keep: &mut [bool]) -> bool {
         if asked.is_empty() {
             return false;
@@ -85,24 +88,26 @@ impl Selection<'_> {
         let names: Vec<Named> = self.items.iter().map(|item| asked.names(&item.name)).collect();
         let count = |named: Named| names.iter().filter(|name| **name == named).count();
         // Another spelling is meant only if nothing has the very name; words may be about something else.
-        let least = match (count(Named::Exactly), count(Named::Spelled), count(Named::InWords)) {
+        let least = match (count(Named::Exactly), count(Named::Spelled), count(Named::InWords), count(Named::Perhaps)) {
             (1.., ..) => Named::Exactly,
-            (0, 1.., _) => Named::Spelled,
-            (0, 0, 1..=MAX_IN_WORDS) => Named::InWords,
+            (0, 1.., ..) => Named::Spelled,
+            (0, 0, 1..=MAX_IN_WORDS, _) => Named::InWords,
+            (0, 0, _, 1) => Named::Perhaps,
             _ => return false,
         };
         let named = || (0..self.items.len()).filter(|&at| names.get(at).is_some_and(|named| *named >= least));
         // `Cache.get` is one of many that are called `get`.
-        let owned: Vec<usize> = named().filter(|&at| self.has_owner(at, asked)).collect();
-        let shown = if owned.is_empty() { named().collect() } else { owned };
+        let name = |at: usize| self.items.get(at).map_or("", |item| item.name.as_str());
+        let owned: HashSet<&str> = named().filter(|&at| self.has_owner(at, asked)).map(name).collect();
+        let shown: Vec<usize> = named().filter(|&at| !owned.contains(name(at)) || self.has_owner(at, asked)).collect();
         let mut any = false;
         for at in shown {
             let Some(item) = self.items.get(at) else { continue };
             let bytes = self.code.span(item.rows.start, item.rows.end).len();
-            if item.role == Role::Type && bytes > self.target_bytes.saturating_mul(TYPE_FACTOR) {
+            if item.role == Role::Type && bytes > self.target_bytes.saturating_mul(WHOLE_FACTOR) {
                 continue;
             }
-            any = true;
+            any |= least > Named::Perhaps;
             self.show(at, keep);
         }
         any
@@ -131,8 +136,10 @@ impl Selection<'_> {
     /// Where the comment and the attributes above a line start.
     fn with_comment(&self, at: usize, start: usize) -> usize {
         let before = self.items.get(..at).unwrap_or_default();
-        let comments = before.iter().rev().filter(|item| item.role == Role::Comment);
-        let mut comments = comments.take_while(|item| item.rows.end + 20 > start).peekable();
+        // What stands in attributes may lie between.
+        const REACH: usize = 8;
+        let near = before.iter().rev().take(REACH);
+        let mut comments = near.filter(|item| item.role == Role::Comment).peekable();
         let mut start = start;
         while let Some(above) = start.checked_sub(1) {
             let line = self.code.get(above).trim_start();
@@ -159,12 +166,8 @@ impl Selection<'_> {
             .map(|(row, found)| (found.score, row))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let defined: Vec<&str> = self
-            .items
-            .iter()
-            .map(|item| item.name.as_str())
-            .filter(|name| asked.names(name) >= Named::Spelled)
-            .collect();
+        let names = self.items.iter().map(|item| item.name.as_str());
+        let defined: HashSet<&str> = names.filter(|name| asked.names(name) >= Named::Spelled).collect();
         let mut left = self.target_bytes;
         for (_, row) in ranked {
             let at = folds.partition_point(|fold| fold.rows.end <= row);
@@ -175,7 +178,7 @@ impl Selection<'_> {
             let is_use = defined.iter().any(|name| self.code.get(row).contains(name));
             let rows = if is_use {
                 row..row + 1
-            } else if fold.rows.len() <= MENTION_LINES {
+            } else if self.code.span(fold.rows.start, fold.rows.end).len() <= self.target_bytes / MENTION_PART {
                 fold.rows.clone()
             } else {
                 row.saturating_sub(AROUND_LINES).max(fold.rows.start)..(row + 1 + AROUND_LINES).min(fold.rows.end)
@@ -188,20 +191,21 @@ impl Selection<'_> {
 
     /// Shows what has most to do with the question, by its words.
     fn show_related(&self, asked: &Asked, folds: &[Fold], keep: &mut [bool]) {
-        let rows_of = |fold: &Fold| {
-            let item = self.items.get(fold.item)?;
-            Some((self.with_comment(fold.item, item.rows.start)..fold.rows.start, fold.rows.clone()))
+        let head_of = |fold: &Fold| {
+            let start = self.items.get(fold.item).map_or(fold.rows.start, |item| item.rows.start);
+            self.with_comment(fold.item, start)..fold.rows.start
         };
-        let parts: Vec<(Range<usize>, Range<usize>)> = folds.iter().filter_map(rows_of).collect();
-        let texts = |of: fn(&(Range<usize>, Range<usize>)) -> &Range<usize>| {
-            let texts: Vec<&str> = parts.iter().map(|part| self.code.span(of(part).start, of(part).end)).collect();
+        let heads: Vec<Range<usize>> = folds.iter().map(head_of).collect();
+        let scores = |rows: &mut dyn Iterator<Item = &Range<usize>>| {
+            let texts: Vec<&str> = rows.map(|rows| self.code.span(rows.start, rows.end)).collect();
             self.question.scores(&texts)
         };
-        let (heads, bodies) = (texts(|part| &part.0), texts(|part| &part.1));
+        let head_scores = scores(&mut heads.iter());
+        let body_scores = scores(&mut folds.iter().map(|fold| &fold.rows));
         let named = |fold: &Fold| self.items.get(fold.item).is_some_and(|item| asked.names(&item.name) > Named::No);
-        let mut ranked: Vec<(f32, usize)> = heads
+        let mut ranked: Vec<(f32, usize)> = head_scores
             .iter()
-            .zip(&bodies)
+            .zip(&body_scores)
             .zip(folds)
             .map(|((head, body), fold)| HEAD_WEIGHT * head * if named(fold) { 2.0 } else { 1.0 } + body)
             .enumerate()
@@ -211,10 +215,11 @@ impl Selection<'_> {
         let Some(least) = ranked.first().map(|(best, _)| best * MIN_SCORE_SHARE).filter(|least| *least > 0.0) else {
             return;
         };
-        let mut left = self.target_bytes;
+        let mut left = self.target_bytes.saturating_mul(WHOLE_FACTOR);
         for (_, at) in ranked.into_iter().take_while(|(score, _)| *score >= least) {
-            if let Some((head, body)) = parts.get(at) {
-                self.take(head.start..body.end, &mut left, keep);
+            if let (Some(head), Some(fold)) = (heads.get(at), folds.get(at)) {
+                self.take(head.start..fold.rows.end, &mut left, keep);
+                left = left.min(self.target_bytes);
             }
         }
     }
