@@ -21,6 +21,12 @@ pub enum ContentKind {
     Diff,
     /// base64, minified bundles and other long strings without words.
     Opaque,
+    /// A page of HTML.
+    Html,
+    /// Markdown and other documents with headings.
+    Markdown,
+    /// Sentences in paragraphs.
+    Prose,
     /// Anything else.
     Text,
 }
@@ -36,6 +42,9 @@ impl ContentKind {
             Self::Search => "search",
             Self::Diff => "diff",
             Self::Opaque => "opaque",
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Prose => "prose",
             Self::Text => "text",
         }
     }
@@ -83,7 +92,7 @@ pub fn is_editable_file_read(tool: &ToolCall) -> bool {
 }
 
 /// The path that a call shows; empty when the call shows a file and does not say which.
-fn file_read(tool: &ToolCall) -> Option<String> {
+pub(crate) fn file_read(tool: &ToolCall) -> Option<String> {
     // MCP clients put the server's name first, as in `mcp__filesystem__read_file`.
     let name = tool.name.to_ascii_lowercase();
     let name = name.rsplit("__").next().unwrap_or_default();

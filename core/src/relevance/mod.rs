@@ -11,5 +11,5 @@ mod question;
 mod script;
 mod terms;
 
-pub use question::{Match, Question};
+pub use question::{Holdings, Match, Question};
 pub use terms::{Term, TermKind};
