@@ -170,6 +170,8 @@ struct Reader {
     link_bytes: usize,
     blank_waits: bool,
     in_title: bool,
+    /// Where the text of the open run of code starts.
+    code: Option<usize>,
     /// Where the open link starts, and where it leads.
     link: Option<(usize, String)>,
 }
@@ -322,7 +324,7 @@ impl Reader {
             }
             Element::Pre => self.pre += 1,
             Element::Quote => self.quote += 1,
-            Element::Code if self.pre == 0 => self.mark('`'),
+            Element::Code if self.pre == 0 => self.mark(),
             Element::Link => self.link = Some((usize::MAX, self.tag.href.clone())),
             Element::Title => self.in_title = self.page.title.is_empty(),
             _ => {}
@@ -429,20 +431,24 @@ impl Reader {
         }
     }
 
-    fn mark(&mut self, mark: char) {
+    /// Opens a run of code.
+    fn mark(&mut self) {
         self.begin();
-        self.page.text.push(mark);
+        self.page.text.push('`');
+        self.code = Some(self.page.text.len());
     }
 
     /// Closes a run of code, or takes its mark back when nothing is in it.
     fn mark_end(&mut self) {
-        let waited = std::mem::take(&mut self.blank_waits);
-        if self.page.text.ends_with('`') && self.start.is_some_and(|start| start < self.page.text.len()) {
+        let is_empty = self.code.take() == Some(self.page.text.len());
+        if self.start.is_none() {
+            return;
+        }
+        if is_empty {
             self.page.text.pop();
-        } else if self.start.is_some() {
+        } else {
             self.page.text.push('`');
         }
-        self.blank_waits = waited;
     }
 
     fn line_break(&mut self) {
@@ -538,7 +544,7 @@ mod tests {
         use BlockKind::*;
         let html = "<!DOCTYPE html><title>T &amp; t</title><script>var x = '<p>no</p>'</script><h2>A  <b>b</b>\n c</h2>\
             <p>one<p>two&nbsp;&lt;x&gt;<br>three<ul><li>a<li>b<ol start=4><li>n</ol></ul><pre>  x\n    y\n</pre>\
-            <blockquote>said</blockquote><span hidden>no</span><span style='display: none'>no</span><code>f()</code>";
+            <blockquote>said</blockquote><span hidden>no</span><span style='display: none'>no</span><code>f()</code> <code></code><code>`</code>";
         let expected = [
             (Heading(2), "A b c"),
             (Paragraph, "one"),
@@ -548,7 +554,7 @@ mod tests {
             (Item(1, Some(4)), "n"),
             (Pre, "  x\n    y"),
             (Quote, "said"),
-            (Paragraph, "`f()`"),
+            (Paragraph, "`f()` ```"),
         ];
         assert_eq!(blocks(html), expected.map(|(kind, text)| (kind, text.to_owned())));
         assert_eq!(read(html, false).title, "T & t");
