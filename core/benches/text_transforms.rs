@@ -8,7 +8,7 @@ use headroom_core::options::Mode;
 use headroom_core::relevance::Question;
 use headroom_core::tokens::for_model;
 use headroom_core::transform::{Context, Part, Transform};
-use headroom_core::transforms::{Code, Diff, Opaque, Repeats, Shown, Sighting, Whitespace};
+use headroom_core::transforms::{Code, Diff, Html, Opaque, Prose, Repeats, Shown, Sighting, Whitespace};
 
 fn main() {
     divan::main();
@@ -64,6 +64,42 @@ fn screen() -> String {
     (0..MEGABYTE / 101).map(|row| format!("  {:<98}\n", format!("host-{row} ready {}", row * 31))).collect()
 }
 
+/// Markdown of sections with paragraphs, a list and code.
+fn document() -> String {
+    let mut text = String::from("# The manual\n\n");
+    for part in 0.. {
+        text.push_str(&format!(
+            "## Part {part}\n\nPart {part} holds {} items. It was never meant to hold more. ",
+            part * 7919 % 1000
+        ));
+        text.push_str("The quick brown fox jumps over the lazy dog, and `run` does the rest. ".repeat(6).as_str());
+        text.push_str(&format!("\n\n- item {part}\n- another\n\n```\nset part_{part} = {}\n```\n\n", part * 31 % 97));
+        if text.len() >= MEGABYTE {
+            return text;
+        }
+    }
+    text
+}
+
+/// A page with as much markup as text.
+fn page() -> String {
+    let mut text = String::from("<!DOCTYPE html><html><head><title>The manual</title></head><body><main>");
+    for part in 0.. {
+        text.push_str(&format!("<section class=\"section section--wide\" id=\"part-{part}\"><h2>Part {part}</h2>\n"));
+        text.push_str(&format!("<p class=\"text text--body\">Part {part} holds <b>{}</b> items. ", part * 7919 % 1000));
+        text.push_str(
+            "It was never meant to hold more than <a href=\"/more\" class=\"link\">others</a> do.</p>\n"
+                .repeat(4)
+                .as_str(),
+        );
+        text.push_str("<ul class=\"list\"><li class=\"item\">one</li><li class=\"item\">two</li></ul></section>\n");
+        if text.len() >= MEGABYTE {
+            return text;
+        }
+    }
+    text
+}
+
 fn apply(bencher: Bencher<'_, '_>, transform: &dyn Transform, text: &str) {
     let tokenizer = for_model("gpt-4o");
     let question = Question::new("What changed in `function_7` of src/f3.rs?", "");
@@ -84,6 +120,26 @@ fn nothing(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn whitespace_of_a_screen(bencher: Bencher<'_, '_>) {
     apply(bencher, &Whitespace, &screen());
+}
+
+#[divan::bench]
+fn prose_of_a_document(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Prose, &document());
+}
+
+#[divan::bench]
+fn prose_of_one_sentence_again_and_again(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Prose, &"The same words again, function_7. ".repeat(MEGABYTE / 34));
+}
+
+#[divan::bench]
+fn html_of_a_page(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Html, &page());
+}
+
+#[divan::bench]
+fn html_of_open_elements(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Html, &("<!DOCTYPE html>".to_owned() + &"<div class=a>".repeat(MEGABYTE / 13)));
 }
 
 #[divan::bench]

@@ -33,6 +33,12 @@ pub enum ContentKind {
     Opaque,
     /// Several of these, one after the other.
     Mixed,
+    /// A page of HTML.
+    Html,
+    /// Markdown and other documents with headings.
+    Markdown,
+    /// Sentences in paragraphs.
+    Prose,
     /// Anything else.
     Text,
 }
@@ -54,6 +60,9 @@ impl ContentKind {
             Self::Manifest => "manifest",
             Self::Opaque => "opaque",
             Self::Mixed => "mixed",
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Prose => "prose",
             Self::Text => "text",
         }
     }

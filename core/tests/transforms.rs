@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use regex::Regex;
 
 /// Transforms whose subset is written in a lossless form of their own; their own tests read it back.
-const REENCODED: &[&str] = &["json_table", "mixed"];
+const REENCODED: &[&str] = &["json_table", "mixed", "html"];
 
 struct Checker {
     transforms: Vec<Box<dyn Transform>>,
@@ -151,11 +151,60 @@ fn line() -> impl Strategy<Value = String> {
         1 => "0000[0-9a-f]{4}: [0-9a-f]{4} [0-9a-f]{4}  ..",
         1 => "(function [a-z]\\([a-z],[a-z]\\)\\{return [a-z]\\};){60,70}",
         2 => " {0,6}[a-z]{1,5} {0,6}",
+        2 => "#{1,4} [A-Z][a-z]{2,9}( [a-z]{2,9}){0,3}",
+        6 => "[A-Z][a-z]{2,9}( [a-z]{2,9}){4,40}\\.( [A-Z][a-z]{1,9}( [a-z]{1,9}){3,20}[.!?]){0,6}",
+        2 => "([-*]|[0-9]\\.) [A-Z][a-z]{2,9}( [a-z]{2,9}){2,20}\\.",
+        1 => "\\| [a-z]{1,9} \\| [0-9]{1,4} \\|",
+        1 => Just("```".to_owned()),
+        1 => "(数据库的连接没有关闭。|請稍後再試！){2,30}",
+        1 => "\\[[0-9]\\] https://[a-z]{3,9}\\.example/[a-z]{1,9}",
+        1 => "\\[[0-9] (lines|sentences) omitted\\]",
+        1 => "<(p|div|li|td|h2|nav|/div|/p)( class=\"[a-z-]{3,9}\")?>[A-Za-z &;]{0,60}",
         1 => "\\[[0-9]/[0-9] lines shown; headroom_retrieve hash=[0-9a-f]{24}\\]",
         1 => "\\[whitespace left out: [0-9] spaces before each line\\]",
         2 => "\\PC{0,40}",
         1 => Just(String::new()),
     ]
+}
+
+/// A document: headings, paragraphs, lists, tables, code.
+fn document() -> impl Strategy<Value = String> {
+    let paragraph = "([A-Z][a-z]{2,9}( [a-z]{2,9}| [0-9]{1,4}| `[a-z]{2,5}`){4,30}[.!?][ \n]){1,8}";
+    let block = prop_oneof![
+        3 => "#{1,4} [A-Z][a-z]{2,9}( [a-z]{2,9}){0,3}".prop_map(|line| line + "\n\n"),
+        8 => paragraph.prop_map(|text| text + "\n\n"),
+        2 => prop::collection::vec("[-*] [A-Z][a-z]{2,9}( [a-z]{2,9}){2,20}\\.", 1..9).prop_map(|items| items.join("\n") + "\n\n"),
+        1 => prop::collection::vec("[a-z]{2,5}: [0-9]{1,4}", 1..60).prop_map(|lines| format!("```yaml\n{}\n```\n\n", lines.join("\n"))),
+        1 => prop::collection::vec("\\| [a-z]{1,9} \\| [0-9]{1,4} \\|", 3..20).prop_map(|rows| rows.join("\n") + "\n\n"),
+    ];
+    prop::collection::vec(block, 12..60).prop_map(|blocks| blocks.concat())
+}
+
+/// A page of HTML around a document's paragraphs.
+fn page() -> impl Strategy<Value = String> {
+    let block = prop_oneof![
+        4 => "<p class=\"[a-z]{3,9} [a-z]{3,9}\">([A-Z][a-z]{2,9}( [a-z]{2,9}| <b>[a-z]{2,6}</b>){4,30}\\. ){1,5}</p>",
+        1 => "<h[1-4] id=\"[a-z]{3,9}\">[A-Z][a-z]{2,9}( [a-z]{2,9}){0,3}</h[1-4]>",
+        1 => "<ul class=\"nav\">(<li><a href=\"/[a-z]{2,9}\">[A-Z][a-z]{2,9}</a>){2,9}</ul>",
+        1 => "<table>(<tr><td>[a-z]{2,9}</td><td>[0-9]{1,4}</td>){2,9}</table>",
+        1 => "<script>[a-z =;]{10,90}</script>",
+    ];
+    prop::collection::vec(block, 5..40)
+        .prop_map(|blocks| format!("<!DOCTYPE html><html><body>{}</body>", blocks.concat()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn promises_hold_for_documents(text in document(), question in "[a-z]{3,6} `[a-z]{2,5}` [0-9]{0,4}") {
+        Checker::new().check(&text, &question);
+    }
+
+    #[test]
+    fn promises_hold_for_pages(text in page(), question in "[a-z]{3,6} [A-Z][a-z]{2,9} [0-9]{0,4}") {
+        Checker::new().check(&text, &question);
+    }
 }
 
 proptest! {
@@ -296,6 +345,10 @@ fn promises_hold_for_long_hostile_texts() {
         "#!/bin/sh\n",
         "<?php ",
         "import x\n",
+        "<div>",
+        "<!DOCTYPE html><p>a b. ",
+        "A b c d e. ",
+        "# A\n\nB c d e.\n\n",
     ] {
         let long = unit.repeat(200_000 / unit.len());
         checker.check(&long, unit);

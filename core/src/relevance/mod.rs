@@ -15,5 +15,5 @@ mod terms;
 pub(crate) use chunk::parts;
 #[cfg(feature = "code")]
 pub(crate) use lexicon::{is_stop_word, stem};
-pub use question::{Match, Question};
+pub use question::{Holdings, Match, Question};
 pub use terms::{Term, TermKind};

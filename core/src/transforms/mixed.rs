@@ -81,7 +81,13 @@ impl Transform for Mixed {
             let kind = best_fit(&self.parts, &inner).map(|(_, kind)| kind);
             matches!(
                 kind,
-                None | Some(ContentKind::Log | ContentKind::Text | ContentKind::JsonArray | ContentKind::JsonObject)
+                None | Some(
+                    ContentKind::Log
+                        | ContentKind::Text
+                        | ContentKind::Prose
+                        | ContentKind::JsonArray
+                        | ContentKind::JsonObject
+                )
             )
         };
         let has_frame = pieces.iter().any(|piece| !piece.is_content);

@@ -3,6 +3,7 @@
 #[cfg(feature = "code")]
 mod code;
 mod diff;
+mod html;
 mod json;
 mod lines;
 mod listing;
@@ -11,6 +12,7 @@ mod manifest;
 mod metrics;
 mod mixed;
 mod opaque;
+mod prose;
 mod repeats;
 mod search_results;
 mod shared_start;
@@ -22,6 +24,7 @@ mod whitespace;
 #[cfg(feature = "code")]
 pub use code::Code;
 pub use diff::Diff;
+pub use html::Html;
 pub use json::JsonTable;
 pub use listing::Listing;
 pub use log_fold::LogFold;
@@ -29,6 +32,7 @@ pub use manifest::Manifest;
 pub use metrics::Metrics;
 pub use mixed::Mixed;
 pub use opaque::Opaque;
+pub use prose::Prose;
 pub use repeats::{Repeat, Repeats, Shown, Sighting};
 pub use search_results::SearchResults;
 pub use table::Table;
@@ -52,6 +56,7 @@ pub fn all() -> Vec<Box<dyn Transform>> {
 /// Every transform for text of one kind, in order.
 fn single() -> Vec<Box<dyn Transform>> {
     vec![
+        Box::new(Html),
         Box::new(SearchResults),
         Box::new(JsonTable),
         Box::new(Diff),
@@ -62,6 +67,7 @@ fn single() -> Vec<Box<dyn Transform>> {
         Box::new(Listing),
         Box::new(Manifest),
         Box::new(LogFold),
+        Box::new(Prose),
         Box::new(Opaque),
         Box::new(Whitespace),
     ]

@@ -55,6 +55,8 @@ pub(crate) fn turn() -> impl Strategy<Value = Turn> {
         Just(("bash".to_owned(), json!({"command": "df -h"}))),
         Just(("read_file".to_owned(), json!({"path": "src/app.py"}))),
         Just(("bash".to_owned(), json!({"command": "git show HEAD:src/main.c"}))),
+        Just(("read_file".to_owned(), json!({"path": "docs/guide.md"}))),
+        Just(("fetch_url".to_owned(), json!({"url": "https://a.example/guide"}))),
     ];
     (question, tool, output()).prop_map(|(question, tool, output)| Turn { question, tool, output })
 }
@@ -71,6 +73,8 @@ pub(crate) fn output() -> impl Strategy<Value = String> {
         2 => listing(),
         1 => metrics(),
         2 => source_code(),
+        2 => document(),
+        1 => page(),
         1 => Just(()).prop_flat_map(|()| vec(any::<u8>(), 400..1200)).prop_map(|bytes| {
             bytes.iter().map(|byte| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[usize::from(byte % 64)])).collect()
         }),
@@ -105,6 +109,30 @@ fn source_code() -> impl Strategy<Value = String> {
             }
         },
     )
+}
+
+/// Markdown of some kilobytes.
+fn document() -> impl Strategy<Value = String> {
+    vec(("[A-Z][a-z]{2,9}", vec("[A-Z][a-z]{2,8}( [a-z]{2,8}| [0-9]{1,5}){5,25}[.!?]", 2..8), 0..4_u8), 3..25).prop_map(
+        |parts| {
+            let part = |(name, sentences, class): &(String, Vec<String>, u8)| match class {
+                0 => format!("## {name}\n\n{}\n\n", sentences.join("\n")),
+                1 => format!("- {}\n\n", sentences.join("\n- ")),
+                2 => format!("```\n{}\n```\n\n", sentences.join("\n")),
+                _ => format!("{}\n\n", sentences.join(" ")),
+            };
+            parts.iter().map(part).collect()
+        },
+    )
+}
+
+/// A page of HTML.
+fn page() -> impl Strategy<Value = String> {
+    vec(("(p|h2|li|td|blockquote)", "[A-Z][a-z]{2,8}( [a-z]{2,8}| [0-9]{1,5}| &amp;| <b>[a-z]{2,6}</b>){5,40}\\."), 10..60).prop_map(|parts| {
+        let body: String =
+            parts.iter().map(|(tag, text)| format!("<{tag} class=\"block block--wide\">{text}</{tag}>\n")).collect();
+        format!("<!DOCTYPE html>\n<html><head><title>Page</title><script>var a = 1;</script></head><body>{body}</body></html>")
+    })
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
