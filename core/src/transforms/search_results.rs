@@ -22,7 +22,8 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// Declines texts of other shapes, small ones that have no paths to fold, file reads, and searches with so much context
 /// that they are reads as well.
 ///
-/// What is left out can be fetched with the hash in the marker, which is the last line.
+/// What is left out can be fetched with the hash in the marker, which is the last line. It stands there even when each
+/// path is all that is left out, unless the mode is lossless.
 ///
 /// ```text
 /// src/a.py:3:class Cache:                 src/a.py
@@ -48,6 +49,20 @@ const MAX_CONTEXT: usize = 9;
 
 /// Bytes that are looked at to recognise a search.
 const SAMPLE_BYTES: usize = 16 * 1024;
+
+/// All matches with each path once. A marker offers the lines as they came, unless nothing may be left out, for a reader
+/// who needs `path:line:text` as one string.
+fn whole<'a>(mut folded: String, part: &Part<'a>, results: &Results<'_>, cx: &mut Context<'a>) -> Outcome {
+    if cx.lossless_only() {
+        return Outcome::Lossless(folded);
+    }
+    if !folded.ends_with('\n') {
+        folded.push('\n');
+    }
+    let lines = total(results);
+    folded.push_str(&cx.marker(part.text, lines, lines, "lines"));
+    if folded.len() < part.text.len() { Outcome::Subset(folded) } else { Outcome::Unchanged }
+}
 
 impl Transform for SearchResults {
     fn name(&self) -> &'static str {
@@ -88,13 +103,13 @@ impl Transform for SearchResults {
             (Some(folded), Some((text, _)))
                 if folded.len() <= text.len() + text.len() / 4 && cx.count(&folded) <= cx.count(&text) / 8 * 9 =>
             {
-                Outcome::Lossless(folded)
+                whole(folded, part, &results, cx)
             }
             (_, Some((mut text, shown))) => {
                 text.push_str(&cx.marker(part.text, shown, total(&results), "lines"));
                 Outcome::Subset(text)
             }
-            (Some(folded), None) => Outcome::Lossless(folded),
+            (Some(folded), None) => whole(folded, part, &results, cx),
             (None, None) => Outcome::Unchanged,
         })
     }
