@@ -8,7 +8,7 @@ use headroom_core::options::Mode;
 use headroom_core::relevance::Question;
 use headroom_core::tokens::for_model;
 use headroom_core::transform::{Context, Part, Transform};
-use headroom_core::transforms::{Diff, Opaque, Repeats, Shown, Sighting, Whitespace};
+use headroom_core::transforms::{Code, Diff, Html, Opaque, Prose, Repeats, Shown, Sighting, Whitespace};
 
 fn main() {
     divan::main();
@@ -45,9 +45,59 @@ fn opaque() -> String {
     format!("{prose}data:{run}\n").repeat(25)
 }
 
+/// Half a megabyte of Rust, which is the longest code that is read.
+fn code() -> String {
+    let function = |n: usize| {
+        let lines =
+            (0..12).map(|line| format!("        let value_{line} = self.compute(&key[{line}..], {n}).max({line});\n"));
+        format!(
+            "    /// Takes step {n}.\n    ///\n    /// At length.\n    pub fn function_{n}(&self, key: &str) -> u32 {{\n{}        value_0\n    }}\n\n",
+            lines.collect::<String>()
+        )
+    };
+    let functions: String = (0..600).map(function).collect();
+    format!("use std::io;\n\nimpl Steps {{\n{functions}}}\n")
+}
+
 /// A screen capture of 100 columns.
 fn screen() -> String {
     (0..MEGABYTE / 101).map(|row| format!("  {:<98}\n", format!("host-{row} ready {}", row * 31))).collect()
+}
+
+/// Markdown of sections with paragraphs, a list and code.
+fn document() -> String {
+    let mut text = String::from("# The manual\n\n");
+    for part in 0.. {
+        text.push_str(&format!(
+            "## Part {part}\n\nPart {part} holds {} items. It was never meant to hold more. ",
+            part * 7919 % 1000
+        ));
+        text.push_str("The quick brown fox jumps over the lazy dog, and `run` does the rest. ".repeat(6).as_str());
+        text.push_str(&format!("\n\n- item {part}\n- another\n\n```\nset part_{part} = {}\n```\n\n", part * 31 % 97));
+        if text.len() >= MEGABYTE {
+            return text;
+        }
+    }
+    text
+}
+
+/// A page with as much markup as text.
+fn page() -> String {
+    let mut text = String::from("<!DOCTYPE html><html><head><title>The manual</title></head><body><main>");
+    for part in 0.. {
+        text.push_str(&format!("<section class=\"section section--wide\" id=\"part-{part}\"><h2>Part {part}</h2>\n"));
+        text.push_str(&format!("<p class=\"text text--body\">Part {part} holds <b>{}</b> items. ", part * 7919 % 1000));
+        text.push_str(
+            "It was never meant to hold more than <a href=\"/more\" class=\"link\">others</a> do.</p>\n"
+                .repeat(4)
+                .as_str(),
+        );
+        text.push_str("<ul class=\"list\"><li class=\"item\">one</li><li class=\"item\">two</li></ul></section>\n");
+        if text.len() >= MEGABYTE {
+            return text;
+        }
+    }
+    text
 }
 
 fn apply(bencher: Bencher<'_, '_>, transform: &dyn Transform, text: &str) {
@@ -73,8 +123,38 @@ fn whitespace_of_a_screen(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn prose_of_a_document(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Prose, &document());
+}
+
+#[divan::bench]
+fn prose_of_one_sentence_again_and_again(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Prose, &"The same words again, function_7. ".repeat(MEGABYTE / 34));
+}
+
+#[divan::bench]
+fn html_of_a_page(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Html, &page());
+}
+
+#[divan::bench]
+fn html_of_open_elements(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Html, &("<!DOCTYPE html>".to_owned() + &"<div class=a>".repeat(MEGABYTE / 13)));
+}
+
+#[divan::bench]
 fn diff_of_sources(bencher: Bencher<'_, '_>) {
     apply(bencher, &Diff, &diff());
+}
+
+#[divan::bench]
+fn code_of_half_a_megabyte(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Code, &code());
+}
+
+#[divan::bench]
+fn code_with_a_quarter_of_brackets(bencher: Bencher<'_, '_>) {
+    apply(bencher, &Code, &(code().chars().take(MEGABYTE / 8).collect::<String>() + &"${\n".repeat(MEGABYTE / 24)));
 }
 
 #[divan::bench]

@@ -1,11 +1,11 @@
 //! Content types.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::conversation::ToolCall;
 
 /// What a block's text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ContentKind {
@@ -19,10 +19,26 @@ pub enum ContentKind {
     Search,
     /// A unified diff.
     Diff,
+    /// Source code.
+    Code,
+    /// Separated values, a table of Markdown or of a database, columns of fixed width.
+    Table,
+    /// A listing of folders, or a tree of dependencies.
+    Listing,
+    /// Metrics in the text format of Prometheus.
+    Metrics,
+    /// YAML, TOML, or the lock file of a package manager.
+    Manifest,
     /// base64, minified bundles and other long strings without words.
     Opaque,
     /// Several of these, one after the other.
     Mixed,
+    /// A page of HTML.
+    Html,
+    /// Markdown and other documents with headings.
+    Markdown,
+    /// Sentences in paragraphs.
+    Prose,
     /// Anything else.
     Text,
 }
@@ -37,8 +53,16 @@ impl ContentKind {
             Self::Log => "log",
             Self::Search => "search",
             Self::Diff => "diff",
+            Self::Code => "code",
+            Self::Table => "table",
+            Self::Listing => "listing",
+            Self::Metrics => "metrics",
+            Self::Manifest => "manifest",
             Self::Opaque => "opaque",
             Self::Mixed => "mixed",
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Prose => "prose",
             Self::Text => "text",
         }
     }
@@ -86,7 +110,7 @@ pub fn is_editable_file_read(tool: &ToolCall) -> bool {
 }
 
 /// The path that a call shows; empty when the call shows a file and does not say which.
-fn file_read(tool: &ToolCall) -> Option<String> {
+pub(crate) fn file_read(tool: &ToolCall) -> Option<String> {
     // MCP clients put the server's name first, as in `mcp__filesystem__read_file`.
     let name = tool.name.to_ascii_lowercase();
     let name = name.rsplit("__").next().unwrap_or_default();

@@ -13,6 +13,7 @@ pub mod error;
 pub mod extension;
 pub mod json;
 pub mod options;
+mod parallel;
 pub mod pipeline;
 pub mod relevance;
 pub mod tokens;

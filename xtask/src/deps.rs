@@ -44,6 +44,8 @@ const RULES: &[Rule] = &[
     Rule { part: "headroom-cli", members: &["headroom-core"], never: BINDINGS },
     Rule { part: "headroom-python", members: &["headroom-core", "headroom-cli"], never: &["napi", "uniffi"] },
     Rule { part: "headroom-node", members: &["headroom-core"], never: &["pyo3", "uniffi"] },
+    Rule { part: "headroom-uniffi", members: &["headroom-core"], never: &["pyo3", "napi", "tokio"] },
+    Rule { part: "headroom-uniffi-generate", members: &[], never: &["pyo3", "napi"] },
     Rule { part: "xtask", members: &[], never: BINDINGS },
 ];
 

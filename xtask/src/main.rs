@@ -2,6 +2,8 @@
 
 mod bench;
 mod cargo;
+#[cfg(test)]
+mod contract;
 mod deps;
 mod new_transform;
 mod node;
@@ -11,8 +13,10 @@ mod python;
 mod readme;
 mod savings;
 mod steps;
+mod swift;
 mod table;
 mod test;
+mod uniffi;
 mod vectors;
 
 use std::process::ExitCode;

@@ -39,7 +39,7 @@ pub(crate) fn environment_with(environment: &Path, package: &str) -> Result<Path
 }
 
 /// A Python that is new enough and can make environments.
-fn interpreter() -> Result<PathBuf> {
+pub(crate) fn interpreter() -> Result<PathBuf> {
     let program = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let probe = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10), sys.version; print(sys.executable)";
     let output = Command::new(&program)
@@ -130,13 +130,15 @@ fn command(folder: &Path) -> Command {
     command
 }
 
-fn make_environment(python: &Path, folder: &Path) -> Result<()> {
+/// Makes an empty environment.
+pub(crate) fn make_environment(python: &Path, folder: &Path) -> Result<()> {
     let mut command = Command::new(python);
     command.args(["-m", "venv", "--clear"]).arg(folder);
     run(command)
 }
 
-fn pip_install(environment: &Path, what: &[&Path]) -> Result<()> {
+/// Installs packages into an environment.
+pub(crate) fn pip_install(environment: &Path, what: &[&Path]) -> Result<()> {
     let mut command = Command::new(environment.join("bin/python"));
     command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(what);
     run(command)

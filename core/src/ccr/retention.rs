@@ -27,6 +27,12 @@ pub(super) const TOMBSTONES_MAX: usize = 100_000;
 /// Chosen by hand: a row, its two index entries and its share of the pages, rounded up.
 pub(super) const ENTRY_BYTES: u64 = 256;
 
+/// What a store keeps of facts at most, in bytes; the oldest go first.
+///
+/// # Sources
+/// Chosen by hand: what became of ten thousand blocks, and an eighth of the default bound on originals.
+pub(super) const FACTS_MAX_BYTES: u64 = 64 << 20;
+
 /// Last showings at or before this time may go to make room. The recorded time lags by up to [`TOUCH_AFTER_S`], which
 /// counts in the original's favour.
 pub(super) fn may_go_before_s(now_s: u64) -> Option<u64> {

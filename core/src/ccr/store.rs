@@ -117,4 +117,22 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
     fn stats(&self) -> Result<StoreStats>;
+
+    /// What [`remember`](Self::remember) kept under these keys, in their order. By default nothing.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
+    fn recall(&self, keys: &[[u8; 16]]) -> Result<Vec<Option<Vec<u8>>>> {
+        Ok(vec![None; keys.len()])
+    }
+
+    /// Keeps what takes time to find out again: token counts, and what blocks became. A store may forget all of it at any
+    /// time, and by default it keeps none.
+    ///
+    /// # Errors
+    /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be written.
+    fn remember(&self, facts: &[([u8; 16], Vec<u8>)]) -> Result<()> {
+        let _ = facts;
+        Ok(())
+    }
 }

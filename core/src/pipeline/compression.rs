@@ -93,7 +93,8 @@ impl Compression<'_> {
         self.end(Vec::new()).await;
 
         self.begin(Step::Cache);
-        self.plan.replay(&self.run.engine);
+        let (engine, call) = (self.run.engine.clone(), &self.run.call);
+        self.plan.replay(&engine, || engine.store_of(call));
         self.end(Vec::new()).await;
 
         self.begin(Step::Dedupe);
@@ -240,12 +241,14 @@ impl Compression<'_> {
     /// Stores all originals in one transaction. When the store is full, nothing lossy is written.
     fn store_originals(&mut self) -> Result<()> {
         let stored = guarded(|| {
-            let originals = self.plan.originals();
+            let originals = self.plan.originals(&self.run.engine);
             if originals.is_empty() {
                 return Ok(());
             }
             self.run.call.store.clone().map_or_else(|| self.run.engine.store(), Ok)?.put(&originals)
         });
+        let is_store_open = matches!(&stored, Ok(())) && !self.plan.hashes().is_empty();
+        self.plan.remember(&self.run.engine, || self.run.engine.store_of(&self.run.call), is_store_open);
         match stored {
             Err(error) if error.kind() == ErrorKind::StoreFull => {
                 self.run.warning(format!("nothing is left out of this request: {error}"));

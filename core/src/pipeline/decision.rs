@@ -75,6 +75,10 @@ impl DecisionKey {
         key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(key)
     }
+
+    pub(super) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// Decisions by key, bounded in bytes; "leave it alone" is a decision too.

@@ -8,6 +8,7 @@ use super::run::Run;
 use super::{PipelineEvent, PipelineExtensionManager, PipelineStage};
 use crate::ccr::Store;
 use crate::error::Result;
+use crate::options::Mode;
 use crate::tokens::CountCache;
 use crate::transform::Transform;
 use crate::transforms;
@@ -118,6 +119,12 @@ impl Engine {
         }
         let store = (self.0.open_store)()?;
         Ok(Arc::clone(self.0.store.get_or_init(|| store)))
+    }
+
+    /// The store of a call, if it opens. Not opened for a call that leaves nothing out and needs none.
+    pub(super) fn store_of(&self, call: &Call) -> Option<Arc<dyn Store>> {
+        let open = || if call.options.mode == Mode::Lossless { None } else { self.store().ok() };
+        call.store.clone().or_else(|| self.0.store.get().cloned()).or_else(open)
     }
 
     pub(super) fn transforms(&self) -> &[Box<dyn Transform>] {

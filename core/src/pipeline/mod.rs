@@ -6,6 +6,7 @@ mod decision;
 mod dispatch;
 mod engine;
 mod event;
+mod facts;
 mod hooks;
 mod manager;
 mod plan;

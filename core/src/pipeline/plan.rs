@@ -12,8 +12,9 @@ use super::call::Call;
 use super::decision::{Decision, DecisionKey};
 use super::dispatch::panic_text;
 use super::engine::Engine;
+use super::facts::{Countable, count_ahead};
 use super::progress::Biases;
-use crate::ccr::{carries_marker, is_retrieve_tool};
+use crate::ccr::{Store, carries_marker, is_retrieve_tool};
 use crate::conversation::{Block, BlockKind, Body, Conversation, Path, Role, Text};
 use crate::detect::{ContentKind, is_editable_file_read, is_file_read};
 use crate::error::Result;
@@ -40,6 +41,10 @@ pub(super) struct Plan {
     pub(super) options: CompressOptions,
     tokenizer: Arc<dyn Tokenizer>,
     tokens_before: u64,
+    /// Blocks that had to be counted.
+    pub(super) counted: Vec<usize>,
+    /// Blocks that no process had decided on before.
+    pub(super) made: Vec<usize>,
 }
 
 /// One block.
@@ -81,12 +86,18 @@ impl Plan {
         let excluded = exclude_globs(&options.exclude_tools);
         let protected_from = protected_from(&conversation, &options);
         let questions = with_digests(conversation.questions());
+        let countable = conversation.blocks.iter().map(|block| Countable {
+            text: &block.text,
+            digest: (block.text.len() >= SHORT_TEXT_BYTES).then(|| blake3::hash(block.text.as_bytes())),
+        });
+        let countable: Vec<_> = countable.collect();
+        let counted = count_ahead(engine, || engine.store_of(call), &*tokenizer, &countable);
         let blocks: Vec<Planned> = conversation
             .blocks
             .iter()
+            .zip(&countable)
             .zip(questions)
-            .map(|(block, (question, question_digest))| {
-                let digest = (block.text.len() >= SHORT_TEXT_BYTES).then(|| blake3::hash(block.text.as_bytes()));
+            .map(|((block, &Countable { digest, .. }), (question, question_digest))| {
                 let tokens = match &digest {
                     Some(digest) => engine.counts().count_digested(&*tokenizer, &block.text, digest),
                     None => tokenizer.count(&block.text),
@@ -112,7 +123,8 @@ impl Plan {
             })
             .collect();
         let tokens_before = blocks.iter().map(|block| block.tokens).sum();
-        let mut plan = Self { conversation, blocks, options, tokenizer, tokens_before };
+        drop(countable);
+        let mut plan = Self { conversation, blocks, options, tokenizer, tokens_before, counted, made: Vec::new() };
         if plan.options.protect_analysis_context {
             plan.protect_analysis_context(engine);
         }
@@ -220,14 +232,23 @@ impl Plan {
         }
     }
 
-    /// Takes over decisions that are known already.
-    pub(super) fn replay(&mut self, engine: &Engine) {
+    /// Takes over decisions that are known already, here or in the store.
+    pub(super) fn replay(&mut self, engine: &Engine, store: impl FnOnce() -> Option<Arc<dyn Store>>) {
         for index in self.undecided() {
-            let key = self.key(index, self.options.mode, self.blocks[index].scale);
-            if let Some(known) = engine.decisions().get(&key) {
+            if let Some(known) = engine.decisions().get(&self.decision_key(index)) {
                 self.decide(index, known);
             }
         }
+        self.recall_decisions(engine, store);
+        self.made = self.undecided();
+    }
+
+    pub(super) fn decision_key(&self, index: usize) -> DecisionKey {
+        self.key(index, self.options.mode, self.blocks[index].scale)
+    }
+
+    pub(super) fn text(&self, index: usize) -> &str {
+        &self.conversation.blocks[index].text
     }
 
     /// Runs the transform that fits a block best.

@@ -13,7 +13,7 @@ use crate::options::Mode;
 
 impl Plan {
     /// Originals that the markers of all decisions name, each once, in block order.
-    pub(super) fn originals(&self) -> Vec<Original<'_>> {
+    pub(super) fn originals(&self, engine: &Engine) -> Vec<Original<'_>> {
         let mut originals: Vec<Original<'_>> = Vec::new();
         let mut known = HashSet::new();
         for (planned, block) in self.blocks.iter().zip(&self.conversation.blocks) {
@@ -22,7 +22,7 @@ impl Plan {
                     continue;
                 }
                 let (text, tokens): (&str, u64) = match &decided.piece {
-                    Some(piece) => (piece, self.tokenizer().count(piece)),
+                    Some(piece) => (piece, engine.counts().count(self.tokenizer(), piece)),
                     None => (&block.text, planned.tokens),
                 };
                 originals.push(Original {

@@ -1,5 +1,6 @@
 //! The work on undecided blocks: references to earlier content, then one transform a block.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use super::plan::Plan;
 use crate::ccr::Hash;
 use crate::conversation::Block;
 use crate::detect::ContentKind;
+use crate::parallel;
 use crate::transforms::{Repeat, Repeats, Shown, Sighting};
 
 /// The name under which references to earlier content are reported.
@@ -37,6 +39,9 @@ impl Plan {
         let mut repeats = Repeats::new();
         let mut saved_by_transforms = 0;
         self.forget_references();
+        let began = Instant::now();
+        self.decide_ahead(engine);
+        compression += began.elapsed();
         for (index, block) in conversation.blocks.iter().enumerate() {
             let mut seen = repeats.see(self.sighting(index, block));
             let whole = self.blocks[index].tokens;
@@ -79,6 +84,21 @@ impl Plan {
         }
         let tokens_after_dedupe = self.tokens_after() + saved_by_transforms;
         Work { dedupe: started.elapsed().saturating_sub(compression), compression, tokens_after_dedupe, warnings }
+    }
+
+    /// Makes the decisions on large blocks, several at once; [`Self::work`] finds them made. Which thread makes which says
+    /// nothing about what they are.
+    fn decide_ahead(&self, engine: &Engine) {
+        let mut seen = HashSet::new();
+        let is_first: Vec<bool> =
+            self.blocks.iter().map(|planned| planned.digest.is_none_or(|digest| seen.insert(digest))).collect();
+        let open: Vec<usize> = self.undecided().into_iter().filter(|index| is_first[*index]).collect();
+        if open.len() > 1 && open.iter().map(|index| self.text(*index).len()).sum::<usize>() >= parallel::MIN_BYTES {
+            // A failure is not kept, and told when it happens again.
+            parallel::for_each(&open, |index| {
+                drop(self.decision(engine, *index, self.options.mode, self.blocks[*index].scale));
+            });
+        }
     }
 
     fn sighting<'a>(&self, index: usize, block: &'a Block) -> Sighting<'a> {

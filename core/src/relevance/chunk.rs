@@ -164,7 +164,7 @@ fn is_hyphenated_name(chunk: &str) -> bool {
 }
 
 /// Cuts an identifier at punctuation, between letters and digits, and at inner capitals (`HTTPServer2` is three parts).
-pub(super) fn parts(identifier: &str) -> Vec<&str> {
+pub(crate) fn parts(identifier: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     let characters: Vec<(usize, char)> = identifier.char_indices().collect();

@@ -39,7 +39,7 @@ const EXTREME_WORDS: &str = " most least largest biggest greatest smallest highe
     extreme extremes outlier outliers ";
 
 /// Whether a lower-case word says nothing about what is asked.
-pub(super) fn is_stop_word(word: &str) -> bool {
+pub(crate) fn is_stop_word(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP_WORDS.split_ascii_whitespace().collect());
     WORDS.contains(word)
 }
@@ -58,7 +58,7 @@ pub(super) fn is_extreme_word(word: &str) -> bool {
 ///
 /// # Sources
 /// Chosen by hand; the idea is step 1 of Porter's stemmer (1980).
-pub(super) fn stem(word: &str) -> &str {
+pub(crate) fn stem(word: &str) -> &str {
     if word.len() < 4 || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return word;
     }

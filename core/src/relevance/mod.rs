@@ -11,5 +11,9 @@ mod question;
 mod script;
 mod terms;
 
-pub use question::{Match, Question};
+#[cfg(feature = "code")]
+pub(crate) use chunk::parts;
+#[cfg(feature = "code")]
+pub(crate) use lexicon::{is_stop_word, stem};
+pub use question::{Holdings, Match, Question};
 pub use terms::{Term, TermKind};

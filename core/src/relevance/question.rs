@@ -36,6 +36,30 @@ pub struct Match {
     pub strong: bool,
 }
 
+/// The terms that units hold, each a bit in the order of [`Question::terms`].
+#[derive(Debug, Clone, Default)]
+pub struct Holdings {
+    /// The terms of each unit.
+    pub sets: Vec<u64>,
+    /// What each term is worth: its weight times its rarity among the units.
+    pub weights: Vec<f32>,
+    /// The specific terms that few of the units hold.
+    pub strong: u64,
+}
+
+impl Holdings {
+    /// What a set of terms is worth, with a factor for each term.
+    pub fn worth(&self, mut set: u64, mut factor: impl FnMut(usize) -> f32) -> f32 {
+        let mut worth = 0.0;
+        while set != 0 {
+            let term = set.trailing_zeros() as usize;
+            set &= set - 1;
+            worth += self.weights.get(term).copied().unwrap_or_default() * factor(term);
+        }
+        worth
+    }
+}
+
 /// The question that conditions relevance: the last user text before a block, and the arguments of the call that
 /// produced the block.
 ///
@@ -116,6 +140,28 @@ impl Question {
             found
         };
         units.iter().zip(&hits.ends).map(of_unit).collect()
+    }
+
+    /// Which terms every unit holds, and what each term is worth among these units, in one pass.
+    ///
+    /// For callers who weigh where a term stands, as in a heading above a unit, and how often it was shown already.
+    #[must_use]
+    pub fn holdings(&self, units: &[&str]) -> Holdings {
+        let (Some(inner), false) = (&self.0, self.is_empty()) else {
+            return Holdings { sets: vec![0; units.len()], ..Holdings::default() };
+        };
+        let hits = Hits::collect(inner.matcher(), units);
+        let weights = inner.weights(&hits.units_with, units.len());
+        let mut first = 0;
+        let of_unit = |&end: &usize| {
+            let set =
+                hits.found.get(first..end).unwrap_or_default().iter().fold(0_u64, |set, (term, _)| set | 1 << term);
+            first = end;
+            set
+        };
+        let sets = hits.ends.iter().map(of_unit).collect();
+        let strong = weights.iter().enumerate().fold(0, |set, (term, weight)| set | u64::from(weight.strong) << term);
+        Holdings { sets, weights: weights.iter().map(|weight| weight.score).collect(), strong }
     }
 
     /// Whether one unit holds a specific term: quoted text, an id, a path, a number of three digits and more, or a name with
@@ -256,6 +302,19 @@ mod tests {
             units.iter().zip(&matches).filter(|(_, unit)| unit.strong).map(|(unit, _)| *unit).collect();
         assert_eq!(strong, ["mod_jk started child 6725"]);
         assert!(question.strong_match(units[0]) && !question.strong_match("started child 6726"));
+    }
+
+    #[test]
+    fn holdings_name_the_terms_of_each_unit_and_their_worth() {
+        let question = Question::new("Does the worker honour `max_wait`?", "");
+        let holdings = question.holdings(&["the worker sleeps", "max_wait of a worker", "nothing"]);
+        let texts: Vec<&str> = question.terms().iter().map(|term| term.text.as_str()).collect();
+        let bit = |text: &str| 1 << texts.iter().position(|term| *term == text).unwrap();
+        assert_eq!(holdings.sets[0], bit("worker"));
+        assert_eq!(holdings.sets[1] & (bit("worker") | bit("max_wait")), bit("worker") | bit("max_wait"));
+        assert_eq!((holdings.sets[2], holdings.strong), (0, bit("max_wait")));
+        assert!(holdings.worth(holdings.sets[1], |_| 1.0) > holdings.worth(holdings.sets[0], |_| 1.0));
+        assert_eq!(Question::default().holdings(&["a"]).sets, [0]);
     }
 
     #[test]

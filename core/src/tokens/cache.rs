@@ -40,6 +40,16 @@ impl CountCache {
         count
     }
 
+    /// The count of a text that was counted before, by its digest.
+    pub(crate) fn get(&self, tokenizer: &dyn Tokenizer, digest: &blake3::Hash) -> Option<u64> {
+        self.counts.get(&key(tokenizer.counts_as(), digest))
+    }
+
+    /// Takes over a count that was made elsewhere.
+    pub(crate) fn insert(&self, tokenizer: &dyn Tokenizer, digest: &blake3::Hash, count: u64) {
+        self.counts.insert(key(tokenizer.counts_as(), digest), count);
+    }
+
     /// How many counts are kept now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -53,7 +63,7 @@ impl CountCache {
     }
 }
 
-fn key(counts_as: &str, digest: &blake3::Hash) -> [u8; 16] {
+pub(crate) fn key(counts_as: &str, digest: &blake3::Hash) -> [u8; 16] {
     let mut key = [0; 16];
     blake3::Hasher::new().update(digest.as_bytes()).update(counts_as.as_bytes()).finalize_xof().fill(&mut key);
     key

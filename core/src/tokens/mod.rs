@@ -10,6 +10,7 @@ mod vocabulary;
 
 pub use cache::CountCache;
 pub(crate) use cache::SHORT_TEXT_BYTES;
+pub(crate) use cache::key as count_key;
 pub use estimate::{Estimate, Family};
 pub use file::FileTokenizer;
 pub use model::for_model;

@@ -60,6 +60,11 @@ pub(crate) const GAP_BYTES: usize = 28;
 
 /// Shows the lines of gaps that cost no more than their label would.
 pub(crate) fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
+    close_gaps(lines, keep, GAP_BYTES);
+}
+
+/// Shows the lines of gaps of at most so many bytes.
+pub(crate) fn close_gaps(lines: &Lines<'_>, keep: &mut [bool], gap_bytes: usize) {
     let mut at = 0;
     while at < keep.len() {
         if keep[at] {
@@ -67,7 +72,7 @@ pub(crate) fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
             continue;
         }
         let end = keep[at..].iter().position(|&kept| kept).map_or(keep.len(), |ahead| at + ahead);
-        if lines.span(at, end).len() <= GAP_BYTES {
+        if lines.span(at, end).len() <= gap_bytes {
             keep[at..end].fill(true);
         }
         at = end;
@@ -88,9 +93,21 @@ pub(crate) fn is_like_label(line: &str) -> bool {
 pub(crate) fn write_subset(
     lines: &Lines<'_>,
     keep: &[bool],
+    show: impl FnMut(&str, &mut String),
+    note: impl FnMut(usize, usize, &mut String),
+) -> String {
+    write_subset_from(lines, 0, keep, show, note)
+}
+
+/// As [`write_subset`], with `shift` added to the numbers: the text has its own, which do not start at 1.
+pub(crate) fn write_subset_from(
+    lines: &Lines<'_>,
+    shift: isize,
+    keep: &[bool],
     mut show: impl FnMut(&str, &mut String),
     mut note: impl FnMut(usize, usize, &mut String),
 ) -> String {
+    let number = |at: usize| at.saturating_add_signed(shift);
     let mut out = String::new();
     let (mut at, total) = (0, lines.count().min(keep.len()));
     while at < total {
@@ -104,8 +121,8 @@ pub(crate) fn write_subset(
         } else {
             // Writing to a string cannot fail.
             let _ = match end - at {
-                1 => write!(out, "[line {end} omitted"),
-                _ => write!(out, "[lines {}-{end} omitted", at + 1),
+                1 => write!(out, "[line {} omitted", number(end)),
+                _ => write!(out, "[lines {}-{} omitted", number(at + 1), number(end)),
             };
             note(at, end, &mut out);
             out.push_str("]\n");

@@ -69,9 +69,29 @@ impl Transform for Mixed {
     }
 
     fn fit(&self, part: &Part<'_>) -> Fit {
-        let is_part = |piece: &Piece<'_>| piece.is_content && piece.text.len() >= MIN_PART_BYTES;
+        let is_part = |piece: &&Piece<'_>| piece.is_content && piece.text.len() >= MIN_PART_BYTES;
         let pieces = split(part.text);
-        if pieces.len() > 1 && pieces.iter().any(is_part) { Fit::Yes(ContentKind::Mixed, 0.9) } else { Fit::No }
+        let parts: Vec<_> = pieces.iter().filter(is_part).collect();
+        if pieces.len() < 2 || parts.is_empty() {
+            return Fit::No;
+        }
+        // JSON in source code or in a document belongs to it.
+        let is_of_lines = |piece: &&Piece<'_>| {
+            let inner = Part { text: piece.text, tool: None, quotable: part.quotable };
+            let kind = best_fit(&self.parts, &inner).map(|(_, kind)| kind);
+            matches!(
+                kind,
+                None | Some(
+                    ContentKind::Log
+                        | ContentKind::Text
+                        | ContentKind::Prose
+                        | ContentKind::JsonArray
+                        | ContentKind::JsonObject
+                )
+            )
+        };
+        let has_frame = pieces.iter().any(|piece| !piece.is_content);
+        if has_frame || parts.iter().all(is_of_lines) { Fit::Yes(ContentKind::Mixed, 0.9) } else { Fit::No }
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {

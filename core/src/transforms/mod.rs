@@ -1,24 +1,41 @@
 //! One file a transform, and the registry that names them all.
 
+#[cfg(feature = "code")]
+mod code;
 mod diff;
+mod html;
 mod json;
 mod lines;
+mod listing;
 mod log_fold;
+mod manifest;
+mod metrics;
 mod mixed;
 mod opaque;
+mod prose;
 mod repeats;
 mod search_results;
+mod shared_start;
+mod table;
 #[cfg(test)]
 mod testing;
 mod whitespace;
 
+#[cfg(feature = "code")]
+pub use code::Code;
 pub use diff::Diff;
+pub use html::Html;
 pub use json::JsonTable;
+pub use listing::Listing;
 pub use log_fold::LogFold;
+pub use manifest::Manifest;
+pub use metrics::Metrics;
 pub use mixed::Mixed;
 pub use opaque::Opaque;
+pub use prose::Prose;
 pub use repeats::{Repeat, Repeats, Shown, Sighting};
 pub use search_results::SearchResults;
+pub use table::Table;
 pub use whitespace::Whitespace;
 
 use crate::detect::ContentKind;
@@ -30,8 +47,8 @@ use crate::transform::{Fit, Part, Transform};
 #[must_use]
 pub fn all() -> Vec<Box<dyn Transform>> {
     let mut all = single();
-    // Behind those that know what stands around their content, before those that take lines of any kind.
-    let place = all.iter().position(|transform| transform.name() == LogFold.name()).unwrap_or(all.len());
+    // Behind those that know what may stand around their content.
+    let place = all.iter().position(|transform| transform.name() == Diff.name()).map_or(0, |place| place + 1);
     all.insert(place, Box::new(Mixed::new(single())));
     all
 }
@@ -39,10 +56,18 @@ pub fn all() -> Vec<Box<dyn Transform>> {
 /// Every transform for text of one kind, in order.
 fn single() -> Vec<Box<dyn Transform>> {
     vec![
+        Box::new(Html),
         Box::new(SearchResults),
         Box::new(JsonTable),
         Box::new(Diff),
+        #[cfg(feature = "code")]
+        Box::new(Code),
+        Box::new(Metrics),
+        Box::new(Table),
+        Box::new(Listing),
+        Box::new(Manifest),
         Box::new(LogFold),
+        Box::new(Prose),
         Box::new(Opaque),
         Box::new(Whitespace),
     ]

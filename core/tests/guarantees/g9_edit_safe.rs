@@ -12,12 +12,13 @@ proptest! {
     fn file_reads_show_only_whole_lines_of_the_file(
         outputs in prop::collection::vec(generate::output(), 1..4),
         mode in prop::sample::select(&MODES[..]),
+        path in prop::sample::select(&["src/main.c", "src/app.py", "src/lib.rs"][..]),
     ) {
         // Twice the same outputs, so that files are over the protected size and read again.
         let texts: Vec<String> = outputs.iter().chain(&outputs).map(|output| format!("{output}\n").repeat(1 + 9000 / (output.len() + 1))).collect();
         let turns: Vec<_> = texts.iter().map(|output| generate::Turn {
             question: None,
-            tool: ("read_file".to_owned(), serde_json::json!({"path": "src/main.c"})),
+            tool: ("read_file".to_owned(), serde_json::json!({"path": path})),
             output: output.clone(),
         }).collect();
         let list = serde_json::Value::from(generate::render(generate::Wire::Chat, &turns)).to_string();

@@ -50,6 +50,13 @@ pub(crate) fn turn() -> impl Strategy<Value = Turn> {
         Just(("bash".to_owned(), json!({"command": "pytest -q"}))),
         Just(("read_file".to_owned(), json!({"path": "src/lib.rs"}))),
         Just(("read_file".to_owned(), json!({"path": "data.json"}))),
+        Just(("read_file".to_owned(), json!({"path": "data.csv"}))),
+        Just(("bash".to_owned(), json!({"command": "find . -type f"}))),
+        Just(("bash".to_owned(), json!({"command": "df -h"}))),
+        Just(("read_file".to_owned(), json!({"path": "src/app.py"}))),
+        Just(("bash".to_owned(), json!({"command": "git show HEAD:src/main.c"}))),
+        Just(("read_file".to_owned(), json!({"path": "docs/guide.md"}))),
+        Just(("fetch_url".to_owned(), json!({"url": "https://a.example/guide"}))),
     ];
     (question, tool, output()).prop_map(|(question, tool, output)| Turn { question, tool, output })
 }
@@ -62,6 +69,12 @@ pub(crate) fn output() -> impl Strategy<Value = String> {
         3 => log(),
         2 => grep(),
         2 => diff(),
+        2 => table(),
+        2 => listing(),
+        1 => metrics(),
+        2 => source_code(),
+        2 => document(),
+        1 => page(),
         1 => Just(()).prop_flat_map(|()| vec(any::<u8>(), 400..1200)).prop_map(|bytes| {
             bytes.iter().map(|byte| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[usize::from(byte % 64)])).collect()
         }),
@@ -70,6 +83,56 @@ pub(crate) fn output() -> impl Strategy<Value = String> {
         1 => vec("[A-Za-zäöü0-9 ,.]{0,80}", 0..60).prop_map(|lines| lines.join("\n")),
         1 => ("[ =\\-.#]", 200..3000_usize).prop_map(|(run, times)| format!("start\n{}\nend", run.repeat(times))),
     ]
+}
+
+/// Source code of a few kilobytes, with or without line numbers, whole or with a line gone.
+fn source_code() -> impl Strategy<Value = String> {
+    let function = ("[a-z]{3,9}(_[a-z]{3,9})?", 1..14_usize, "[ -~]{0,30}");
+    (0..3_u8, vec(function, 8..60), prop::option::of(1..400_usize), prop::option::of(any::<u16>())).prop_map(
+        |(language, functions, first, gone)| {
+            let mut text =
+                ["import os\n\n", "use std::io;\n\n", "#include <stdio.h>\n\n"][usize::from(language)].to_owned();
+            for (name, count, words) in functions {
+                let lines = (0..count).map(|line| format!("    total_{line} = compute(total, {line})"));
+                let body = lines.map(|line| line + ["\n", ";\n", ";\n"][usize::from(language)]).collect::<String>();
+                text += &match language {
+                    0 => format!("def {name}(total):\n    # {words}\n{body}    return total\n\n"),
+                    1 => format!("/// {words}\npub fn {name}(total: u32) -> u32 {{\n{body}    total\n}}\n\n"),
+                    _ => format!("// {words}\nint {name}(int total)\n{{\n{body}    return total;\n}}\n\n"),
+                };
+            }
+            let gone = gone.map(|gone| usize::from(gone) % text.lines().count());
+            let lines = text.lines().enumerate().filter(|(at, _)| Some(*at) != gone);
+            match first {
+                Some(first) => lines.map(|(at, line)| format!("{:6}\t{line}\n", first + at)).collect(),
+                None => lines.map(|(_, line)| format!("{line}\n")).collect(),
+            }
+        },
+    )
+}
+
+/// Markdown of some kilobytes.
+fn document() -> impl Strategy<Value = String> {
+    vec(("[A-Z][a-z]{2,9}", vec("[A-Z][a-z]{2,8}( [a-z]{2,8}| [0-9]{1,5}){5,25}[.!?]", 2..8), 0..4_u8), 3..25).prop_map(
+        |parts| {
+            let part = |(name, sentences, class): &(String, Vec<String>, u8)| match class {
+                0 => format!("## {name}\n\n{}\n\n", sentences.join("\n")),
+                1 => format!("- {}\n\n", sentences.join("\n- ")),
+                2 => format!("```\n{}\n```\n\n", sentences.join("\n")),
+                _ => format!("{}\n\n", sentences.join(" ")),
+            };
+            parts.iter().map(part).collect()
+        },
+    )
+}
+
+/// A page of HTML.
+fn page() -> impl Strategy<Value = String> {
+    vec(("(p|h2|li|td|blockquote)", "[A-Z][a-z]{2,8}( [a-z]{2,8}| [0-9]{1,5}| &amp;| <b>[a-z]{2,6}</b>){5,40}\\."), 10..60).prop_map(|parts| {
+        let body: String =
+            parts.iter().map(|(tag, text)| format!("<{tag} class=\"block block--wide\">{text}</{tag}>\n")).collect();
+        format!("<!DOCTYPE html>\n<html><head><title>Page</title><script>var a = 1;</script></head><body>{body}</body></html>")
+    })
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
@@ -152,6 +215,61 @@ fn grep() -> impl Strategy<Value = String> {
             format!("src/part_{file}/mod.rs:{line}:    handler.{word}(context);")
         };
         matches.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
+}
+
+fn table() -> impl Strategy<Value = String> {
+    (vec((0..4_u8, any::<u16>(), "[a-z ]{0,12}"), 5..200), 0..4_u8).prop_map(|(rows, style)| {
+        let state = |class: u8| ["up", "down", "failed", "up"][usize::from(class)];
+        let head = match style {
+            0 => "id,load,state,note\n",
+            1 => "id\tload\tstate\tnote\n",
+            2 => "| id | load | state | note |\n|---:|-----:|-------|------|\n",
+            _ => "ID       LOAD     STATE      NOTE\n",
+        };
+        let row = |(at, (class, load, note)): (usize, (u8, u16, String))| match style {
+            0 => format!("node-{at},{load},{},\"{note}\"\n", state(class)),
+            1 => format!("node-{at}\t{load}\t{}\t{note}\n", state(class)),
+            2 => format!("| node-{at} | {load} | {} | {note} |\n", state(class)),
+            _ => format!("{:<8} {load:<8} {:<10} {note}\n", format!("n-{at}"), state(class)),
+        };
+        head.to_owned() + &rows.into_iter().enumerate().map(row).collect::<String>()
+    })
+}
+
+fn listing() -> impl Strategy<Value = String> {
+    (vec((0..9_u8, any::<u16>(), "[a-z_]{1,9}"), 8..200), 0..4_u8).prop_map(|(mut entries, style)| {
+        entries.sort();
+        let mut folder = u8::MAX;
+        let entry = |(part, size, name): (u8, u16, String)| {
+            let is_new = std::mem::replace(&mut folder, part) != part;
+            match style {
+                0 => format!("./src/part_{part}/{name}.rs\n"),
+                1 if is_new => format!("├── part_{part}\n│   ├── {name}.rs\n"),
+                1 => format!("│   ├── {name}.rs\n"),
+                2 => format!("{size}\t./part_{part}/{name}\n"),
+                _ if is_new => {
+                    format!("\n./part_{part}:\ntotal 8\n-rw-r--r-- 1 root root {size:>6} Jul 17  2023 {name}\n")
+                }
+                _ => format!("-rw-r--r-- 1 root root {size:>6} Jul 17  2023 {name}\n"),
+            }
+        };
+        entries.into_iter().map(entry).collect()
+    })
+}
+
+fn metrics() -> impl Strategy<Value = String> {
+    vec((0..20_u8, any::<u16>(), "[a-z]{1,6}"), 8..200).prop_map(|mut series| {
+        series.sort();
+        let mut metric = u8::MAX;
+        let line = |(family, value, label): (u8, u16, String)| {
+            let series = format!("app_part_{family}_failed_total{{shard=\"{label}\"}} {value}\n");
+            if std::mem::replace(&mut metric, family) == family {
+                return series;
+            }
+            format!("# HELP app_part_{family}_failed_total What failed.\n# TYPE app_part_{family}_failed_total counter\n{series}")
+        };
+        series.into_iter().map(line).collect()
     })
 }
 

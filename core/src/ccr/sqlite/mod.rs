@@ -251,6 +251,17 @@ impl Store for SqliteStore {
         let max_bytes = self.max_bytes;
         self.read("read", |connection| rows::stats(connection, max_bytes))
     }
+
+    fn recall(&self, keys: &[[u8; 16]]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.read("read", |connection| {
+            Ok(keys.iter().map(|key| rows::fact(connection, key)).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn remember(&self, facts: &[([u8; 16], Vec<u8>)]) -> Result<()> {
+        let now_s = self.clock.now_s();
+        self.write("write", |transaction| rows::insert_facts(transaction, facts, now_s))
+    }
 }
 
 /// Stores one original, or marks it as shown when it is there.

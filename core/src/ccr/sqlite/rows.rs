@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::retention::{self, ENTRY_BYTES, TOMBSTONES_MAX};
+use super::super::retention::{self, ENTRY_BYTES, FACTS_MAX_BYTES, TOMBSTONES_MAX};
 use super::super::{Hash, Original, StoreEntry, StoreStats};
 use super::Attempt;
 use super::value::{self, Value};
@@ -130,6 +130,33 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// What is kept under a key.
+pub(super) fn fact(connection: &Connection, key: &[u8; 16]) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT value FROM facts WHERE key = ?1")?
+        .query_row([&key[..]], |row| row.get(0))
+        .optional()
+}
+
+/// Keeps facts, and removes the oldest beyond [`FACTS_MAX_BYTES`].
+pub(super) fn insert_facts(connection: &Connection, facts: &[([u8; 16], Vec<u8>)], now_s: u64) -> Attempt<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT INTO facts(key, value, made_s) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    for (key, value) in facts {
+        insert.execute(params![&key[..], &value[..], integer(now_s)])?;
+    }
+    let bytes = || connection.prepare_cached("SELECT bytes FROM facts_total")?.query_row([], |row| number(row, 0));
+    while bytes()? > FACTS_MAX_BYTES {
+        let removed = connection
+            .prepare_cached("DELETE FROM facts WHERE id IN (SELECT id FROM facts ORDER BY id LIMIT 256)")?
+            .execute([])?;
+        if removed == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn touch(connection: &Connection, hash: Hash, now_s: u64) -> Attempt<()> {
     connection
         .prepare_cached("UPDATE originals SET shown_s = max(shown_s, ?2) WHERE hash = ?1")?
@@ -214,6 +241,7 @@ pub(super) fn purge(connection: &Connection, older_than_s: u64, now_s: u64) -> A
              (SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(stored_bytes), 0) FROM originals)",
         [],
     )?;
+    connection.execute("DELETE FROM facts WHERE made_s <= ?1", [limit_s])?;
     forget_old_tombstones(connection)?;
     Ok(removed as u64)
 }

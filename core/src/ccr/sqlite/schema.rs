@@ -12,7 +12,7 @@ use super::{Attempt, Synchronous, failure};
 const APPLICATION_ID: i32 = 0x4844_524d;
 
 /// Counts up with every change of the tables.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Bodies lie in a table of their own, so that marking an original as shown does not rewrite its text, and a list does
 /// not read it. `totals` has one row, kept by every transaction, so that the bound costs no scan.
@@ -46,6 +46,24 @@ CREATE TABLE totals(
 INSERT INTO totals VALUES (1, 0, 0, 0, 0);
 ";
 
+/// What a new process need not find out again, the oldest first. Since version 2.
+const FACTS: &str = "
+CREATE TABLE facts(
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    value BLOB NOT NULL,
+    made_s INTEGER NOT NULL
+) STRICT;
+CREATE TABLE facts_total(id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL) STRICT;
+INSERT INTO facts_total VALUES (1, 0);
+CREATE TRIGGER fact_made AFTER INSERT ON facts BEGIN
+    UPDATE facts_total SET bytes = bytes + length(new.value) + 100;
+END;
+CREATE TRIGGER fact_gone AFTER DELETE ON facts BEGIN
+    UPDATE facts_total SET bytes = bytes - length(old.value) - 100;
+END;
+";
+
 /// Sets a fresh connection up, and makes the tables when the file is empty.
 pub(super) fn prepare(
     connection: &mut Connection,
@@ -57,8 +75,9 @@ pub(super) fn prepare(
     connection.set_prepared_statement_cache_capacity(32);
     // Without it SQLite prepares a cached statement anew for every value that is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    let is_empty = is_ours_or_empty(connection, path)?;
-    if is_empty {
+    // One snapshot: another process may make the tables between two reads.
+    let version = self::version(&*connection.transaction()?, path)?;
+    if version == 0 {
         // Works only before the first table is made; lets a purge give space back.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
@@ -71,27 +90,31 @@ pub(super) fn prepare(
     connection.pragma_update(None, "synchronous", if synchronous == Synchronous::Full { "FULL" } else { "NORMAL" })?;
     // The log file shrinks again after an unusually large transaction.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    if is_empty {
+    if version < VERSION {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been first.
-        if is_ours_or_empty(&transaction, path)? {
+        let version = self::version(&transaction, path)?;
+        if version < 1 {
             transaction.execute_batch(TABLES)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
         }
+        if version < 2 {
+            transaction.execute_batch(FACTS)?;
+        }
+        transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }
     Ok(())
 }
 
-/// Whether the file is still empty; an error when it is neither empty nor ours.
-fn is_ours_or_empty(connection: &Connection, path: &Path) -> Attempt<bool> {
+/// The version of the tables, 0 when the file is still empty; an error when it is neither empty nor ours.
+fn version(connection: &Connection, path: &Path) -> Attempt<i32> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, version) {
-        (0, 0) if tables == 0 => Ok(true),
-        (APPLICATION_ID, VERSION) => Ok(false),
+        (0, 0) if tables == 0 => Ok(0),
+        (APPLICATION_ID, version @ 1..=VERSION) => Ok(version),
         (APPLICATION_ID, newer) => {
             let message = format!("expected a store of version {VERSION}, found version {newer}: use a newer Headroom");
             Err(failure::at(path, message).into())

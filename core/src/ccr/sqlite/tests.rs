@@ -164,8 +164,8 @@ fn a_known_original_is_not_written_again_within_an_hour() {
 fn a_newer_store_a_foreign_database_and_other_files_are_refused_untouched() {
     let folder = Folder::new();
     drop(folder.open());
-    folder.raw().pragma_update(None, "user_version", 2).unwrap();
-    assert!(folder.fails_to_open().contains("expected a store of version 1, found version 2"));
+    folder.raw().pragma_update(None, "user_version", 3).unwrap();
+    assert!(folder.fails_to_open().contains("expected a store of version 2, found version 3"));
 
     let folder = Folder::new();
     folder.raw().execute_batch("CREATE TABLE theirs(a)").unwrap();
@@ -292,4 +292,33 @@ fn a_purge_makes_the_file_smaller() {
     assert_eq!(store.purge(0).unwrap(), 1);
     assert!(fs::metadata(&folder.path).unwrap().len() < 200_000);
     assert_eq!(store.peek(Hash::of(&text)).unwrap(), Lookup::Expired);
+}
+
+#[test]
+fn facts_come_back_until_they_are_purged_or_too_many() {
+    let folder = Folder::new();
+    let key = |n: u32| [&n.to_le_bytes()[..], &[0; 12]].concat().try_into().unwrap();
+    folder.open().remember(&[(key(1), vec![7; 3]), (key(2), Vec::new())]).unwrap();
+    let store = folder.open();
+    assert_eq!(store.recall(&[key(2), key(3), key(1)]).unwrap(), [Some(Vec::new()), None, Some(vec![7; 3])]);
+    store.purge(0).unwrap();
+    assert_eq!(store.recall(&[key(1)]).unwrap(), [None]);
+
+    let many = |from: u32| (from..from + 300).map(|n| (key(n), vec![1; 256 << 10])).collect::<Vec<_>>();
+    store.remember(&many(0)).unwrap();
+    store.remember(&[(key(1_000), vec![1])]).unwrap();
+    assert_eq!(store.recall(&[key(0), key(299), key(1_000)]).unwrap(), [None, Some(vec![1; 256 << 10]), Some(vec![1])]);
+    let bytes: i64 = folder.raw().query_row("SELECT bytes FROM facts_total", [], |row| row.get(0)).unwrap();
+    assert!(bytes < 64 << 20, "{bytes}");
+}
+
+#[test]
+fn a_store_of_the_first_version_gets_the_new_tables() {
+    let folder = Folder::new();
+    folder.open().put(&[original("a")]).unwrap();
+    folder.raw().execute_batch("DROP TABLE facts; DROP TABLE facts_total; PRAGMA user_version = 1").unwrap();
+    let store = folder.open();
+    assert!(is_found(&store, "a"));
+    store.remember(&[([1; 16], vec![1])]).unwrap();
+    assert_eq!(store.recall(&[[1; 16]]).unwrap(), [Some(vec![1])]);
 }

@@ -246,27 +246,41 @@ impl<'d> Columns<'d> {
         }
     }
 
-    /// Writes what is computed of all rows, and which columns no row shows.
-    pub(super) fn write_summary(&self, table: &Table<'d>, is_sample: bool, out: &mut String) {
-        let rows = table.len();
-        let mut before = if self.shaped == rows {
-            format!("computed over all {rows}: ")
-        } else {
-            format!("computed over {} of {rows} rows: ", self.shaped)
-        };
-        for column in self.list.iter().filter(|_| is_sample && self.shaped >= MIN_ROWS) {
+    /// What is computed of the columns of `rows` rows that are shown and whose description is `wanted`, in one line; empty
+    /// when there is nothing to tell. `nothing` is the name of `null`.
+    pub(super) fn computed(&self, rows: usize, nothing: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let mut out = String::new();
+        for column in self.list.iter().filter(|_| self.shaped >= MIN_ROWS) {
             let is_shown = matches!(column.shown, Shown::Cells | Shown::Mostly(_));
             if is_shown && column.nested * 2 <= column.stats.count && column.stats.count > 0 {
-                let _ = write!(out, "{before}{}", column.name);
+                let mut description = String::new();
+                column.stats.describe(nothing, &mut description);
+                if !wanted(&description) {
+                    continue;
+                }
+                let _ = match (out.is_empty(), self.shaped == rows) {
+                    (false, _) => write!(out, "; "),
+                    (true, true) => write!(out, "computed over all {rows}: "),
+                    (true, false) => write!(out, "computed over {} of {rows} rows: ", self.shaped),
+                };
+                out.push_str(&column.name);
                 if column.stats.count < self.shaped {
                     let _ = write!(out, " in {} rows,", column.stats.count);
                 }
-                column.stats.describe(out);
-                before = "; ".into();
+                out.push_str(&description);
             }
         }
-        if before == "; " {
-            out.push('\n');
+        out
+    }
+
+    /// Writes what is computed of all rows, and which columns no row shows.
+    pub(super) fn write_summary(&self, table: &Table<'d>, is_sample: bool, out: &mut String) {
+        if is_sample {
+            let computed = self.computed(table.len(), "null", |_| true);
+            if !computed.is_empty() {
+                out.push_str(&computed);
+                out.push('\n');
+            }
         }
         let mut before = "columns not shown: ";
         for column in self.list.iter().filter(|column| column.is_dropped()) {

@@ -8,7 +8,7 @@ use regex::Regex;
 ///
 /// # Sources
 /// Chosen by hand.
-pub(super) static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
+pub(in crate::transforms) static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)error|fail|exception|critical|fatal|denied|time(?:d )?out|panic|refused|unhealthy|crash|killed|back-?off|insufficient|unable|not found|no such|invalid|unauthori[sz]ed|forbidden",
     )

@@ -52,11 +52,27 @@ impl<'s> Marks<'s> {
         Self { text, leaves, matches, weights: vec![None; leaves.len()], matching }
     }
 
-    fn raw(&self, index: u32) -> &'s str {
+    pub(super) fn raw(&self, index: u32) -> &'s str {
         self.leaves.get(index as usize).map_or("", |leaf| &self.text[leaf.span()])
     }
 
-    fn mark(&mut self, index: u32, weight: Weight) {
+    /// All leaves.
+    pub(super) fn leaves(&self) -> &'s [Leaf] {
+        self.leaves
+    }
+
+    /// The record that holds a leaf.
+    pub(super) fn record(&self, index: u32) -> u32 {
+        self.leaves.get(index as usize).map_or(0, |leaf| leaf.record)
+    }
+
+    /// How well a leaf answers the question.
+    pub(super) fn found(&self, index: u32) -> Match {
+        self.matches.get(index as usize).copied().unwrap_or_default()
+    }
+
+    /// Makes a leaf at least so remarkable.
+    pub(super) fn mark(&mut self, index: u32, weight: Weight) {
         if let Some(slot) = self.weights.get_mut(index as usize) {
             *slot = (*slot).max(Some(weight));
         }
@@ -160,7 +176,7 @@ impl<'s> Marks<'s> {
             return;
         }
         let weight = if path.is_asked && asks_extreme { Weight::Must } else { Weight::Extreme };
-        self.extremes(&measured, if path.is_asked { 3 } else { 1 }, weight);
+        self.extremes(&measured, if path.is_asked || asks_extreme { 3 } else { 1 }, weight);
         let matching: Vec<_> = measured.iter().copied().filter(|(_, index)| self.record_matches(*index)).collect();
         if !matching.is_empty() && matching.len() * 2 < measured.len() {
             self.extremes(&matching, 1, weight);
@@ -170,8 +186,7 @@ impl<'s> Marks<'s> {
 
     /// Whether the record of a value answers the question.
     fn record_matches(&self, index: u32) -> bool {
-        let record = self.leaves.get(index as usize).map_or(0, |leaf| leaf.record);
-        self.matching.get(record as usize).is_some_and(|matches| *matches)
+        self.matching.get(self.record(index) as usize).is_some_and(|matches| *matches)
     }
 
     fn status_codes(&mut self, indexes: &[u32]) {

@@ -9,10 +9,13 @@ mod encode;
 mod escapes;
 mod failure;
 mod frame;
+mod groups;
 mod header;
 mod marks;
 mod minify;
 mod names;
+mod quantity;
+mod rows;
 mod select;
 mod spelling;
 mod stats;
@@ -27,6 +30,9 @@ use std::borrow::Cow;
 use crate::detect::ContentKind;
 use crate::json::{Document, Kind, encode_string};
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
+
+pub(super) use failure::FAILURE;
+pub(super) use rows::Cells;
 
 use clip::Clip;
 use frame::Frame;

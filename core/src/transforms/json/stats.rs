@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use foldhash::HashMap;
 
+use super::quantity::quantity;
+
 /// Different values are counted up to here.
 const MAX_DISTINCT: usize = 4096;
 
@@ -124,13 +126,15 @@ impl<'d> Stats<'d> {
         (is_certain && self.numbers + self.nulls == self.count).then_some((min.raw, max.raw))
     }
 
-    /// One line of what is true of the column, for a reader.
-    pub(super) fn describe(&self, out: &mut String) {
+    /// One line of what is true of the column, for a reader, with `nothing` as the name of `null`.
+    pub(super) fn describe(&self, nothing: &str, out: &mut String) {
         let values = self.most_frequent();
         let distinct = self.seen.len();
-        if self.is_category() {
+        // Of many different numbers the range says more than the most frequent.
+        if self.is_category() && (distinct <= 6 || self.range().is_none()) {
             for (index, (raw, seen)) in values.iter().take(6).enumerate() {
-                let _ = write!(out, "{}{} {}x", if index > 0 { ", " } else { " " }, short(raw, 40), seen.count);
+                let name = if *raw == "null" { nothing.to_owned() } else { short(raw, 40) };
+                let _ = write!(out, "{}{name} {}x", if index > 0 { ", " } else { " " }, seen.count);
             }
             if distinct > 6 {
                 let _ = write!(out, " and {} more", distinct - 6);
@@ -152,7 +156,7 @@ pub(super) fn short(raw: &str, limit: usize) -> String {
     }
 }
 
-/// What a value measures: a number, an amount such as `$1,399.99` (of several the largest), or the start of a date.
+/// What a value measures: a number, an amount such as `$1,399.99` (of several the largest) or `12Mi`, or the start of a date.
 /// `None` for what cannot be compared.
 pub(super) fn magnitude(raw: &str) -> Option<f64> {
     let Some(content) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
@@ -167,7 +171,7 @@ pub(super) fn magnitude(raw: &str) -> Option<f64> {
     if let Some(moment) = moment(bytes) {
         return Some(moment);
     }
-    let amount = content.strip_prefix(['$', '€', '£', '¥'])?;
+    let Some(amount) = content.strip_prefix(['$', '€', '£', '¥']) else { return quantity(content) };
     amount
         .split(['$', '€', '£', '¥'])
         .filter_map(|part| part.trim_matches([',', ' ', '-']).replace(',', "").parse().ok())
@@ -288,14 +292,14 @@ mod tests {
             stats.observe(raw, 0);
         }
         let mut out = String::new();
-        stats.describe(&mut out);
+        stats.describe("null", &mut out);
         assert_eq!(out, " 1..9 3 distinct");
         let mut stats = Stats::default();
         for raw in ["\"a\"", "\"b\"", "\"a\"", "\"a\"", "\"a\"", "\"b\""] {
             stats.observe(raw, 0);
         }
         out.clear();
-        stats.describe(&mut out);
+        stats.describe("null", &mut out);
         assert_eq!(out, " \"a\" 4x, \"b\" 2x");
     }
 }

@@ -109,6 +109,7 @@ impl<'d> Survey<'d> {
         for (path, indexes) in paths.iter().zip(&by_path) {
             order.column(path, indexes, question.asks_extreme());
         }
+        order.groups(&paths, &by_path);
         order.references(&paths, &records);
         let marked = order.finish();
         let mut total = 0.0;
