@@ -181,9 +181,9 @@ fn samples_of_json_are_json() {
     let is_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
     for Sample { group, name, text, .. } in samples() {
         match group.as_str() {
-            // The others have words around their value.
-            "json_array" | "json_object" if text.starts_with(['{', '[']) => {
-                assert!(is_json(&text), "{group}: {name}: {text}")
+            // The others have words around their value, or are cut off.
+            "json_array" | "json_object" if text.starts_with(['{', '[']) && !name.contains("cut off") => {
+                assert!(is_json(&text), "{group}: {name}: {text}");
             }
             "ndjson" => assert!(text.lines().all(|line| line.is_empty() || is_json(line)), "{group}: {name}: {text}"),
             _ => {}
