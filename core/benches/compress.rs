@@ -90,9 +90,39 @@ fn grep_lines(bytes: usize, seed: u64) -> String {
     text
 }
 
+/// What is repeated to make the worst input there is for something that reads text, and the file that it is read from.
+const HOSTILE: [(&str, &str, &str); 22] = [
+    ("spaces", " ", ""),
+    ("line feeds", "\n", ""),
+    ("carriage returns", "\r", ""),
+    ("<", "<", ""),
+    ("[", "[", ""),
+    ("{\"a\":", "{\"a\":", ""),
+    ("quotes", "\"", ""),
+    ("backslashes", "\\", ""),
+    ("one word", "a", ""),
+    ("one line of words", "a ", ""),
+    ("commas", ",", ""),
+    ("digits", "7", ""),
+    ("items of a list", "- ", ""),
+    ("cells of a table", "| ", ""),
+    ("empty rows of a table", "|\n", ""),
+    ("headings", "# ", ""),
+    ("fences of code", "```\n", ""),
+    ("tags", "<b>", ""),
+    ("hunks of a diff", "@@ -1 +1 @@\n", ""),
+    ("emoji", "\u{1f600}", ""),
+    ("brackets in a Python file", "(", "deep.py"),
+    ("tags in an HTML file", "<b>", "deep.html"),
+];
+
 /// A conversation whose last tool result is `text`.
 fn body(tool: &str, question: &str, text: &str) -> String {
-    let arguments = serde_json::json!({ "query": question }).to_string();
+    body_of(tool, &serde_json::json!({ "query": question }), question, text)
+}
+
+fn body_of(tool: &str, arguments: &serde_json::Value, question: &str, text: &str) -> String {
+    let arguments = arguments.to_string();
     let call = serde_json::json!({"id": "c1", "type": "function", "function": {"name": tool, "arguments": arguments}});
     serde_json::json!({"model": MODEL, "messages": [
         {"role": "user", "content": question},
@@ -111,7 +141,7 @@ impl Bench {
         if self.json_folder.is_some() {
             println!("{}", serde_json::json!({"input": input, "what": what, "bytes": bytes, "ns": nanoseconds}));
         } else {
-            println!("{input:<22}{what:<44}{:>12.3} ms", nanoseconds / 1e6);
+            println!("{input:<34}{what:<44}{:>12.3} ms", nanoseconds / 1e6);
         }
     }
 }
@@ -216,6 +246,32 @@ fn known_history(bench: &Bench) {
     bench.report("history 500 KB", "a new 2 KB result after known history", 500_000, time);
 }
 
+/// 100 KB of what is worst, each time a little longer, because what is known is not looked at again.
+fn hostile(bench: &Bench, store: &Arc<dyn Store>) {
+    const BYTES: usize = 100_000;
+    for (name, pattern, path) in HOSTILE {
+        let text = |run: usize| pattern.repeat(BYTES / pattern.len() + run);
+        let prepare = |run: usize| {
+            let (tool, arguments) = match path {
+                "" => ("run", serde_json::json!({ "command": "./job" })),
+                path => ("read_file", serde_json::json!({ "path": path })),
+            };
+            (body_of(tool, &arguments, "What does it say?", &text(run)), Engine::new(Arc::clone(store)))
+        };
+        let count = median(
+            5,
+            |run| text(run + 10),
+            |text| {
+                black_box(tokens::for_model(MODEL).count(&text));
+            },
+        );
+        let input = format!("100 KB of {name}");
+        bench.report(&input, "counting tokens once", BYTES, count);
+        let new = median(5, prepare, |(body, engine)| compress(&engine, &body));
+        bench.report(&input, "compress, new content", BYTES, new);
+    }
+}
+
 fn main() {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--json");
     let bench = Bench { json_folder: arguments.nth(1).map(Into::into) };
@@ -258,6 +314,7 @@ fn main() {
             bench.report(&input, "compress, known content", bytes, warm);
         }
     }
+    hostile(&bench, &store);
     known_history(&bench);
     stages(&bench);
 }

@@ -2,7 +2,6 @@
 //! one run.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,10 +9,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{cargo, node, python};
-
-/// The peers: a name, and what pip installs into an environment of its own.
-const PEERS: [(&str, &str); 2] = [("headroom_ai", "headroom-ai==0.42.0"), ("llmtrim", "llmtrim==0.13.7")];
+use crate::peers::PEERS;
+use crate::table::Table;
+use crate::{cargo, node};
 
 /// Columns of the table that the engine's own bench measures.
 const OWN: [&str; 4] = ["nothing", "counting tokens once", "compress, known content", "compress, new content"];
@@ -29,7 +27,7 @@ type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 ///
 /// # Errors
 /// When a build, an installation or a measurement fails.
-pub(crate) fn run(with_peers: bool) -> Result<()> {
+pub(crate) fn run(with_peers: bool, is_markdown: bool) -> Result<()> {
     let inputs = cargo::target().join("xtask/bench");
     fs::create_dir_all(&inputs)?;
     let mut bench = cargo::command(["bench", "-p", "headroom-core", "--bench", "compress", "--", "--json"]);
@@ -57,16 +55,25 @@ pub(crate) fn run(with_peers: bool) -> Result<()> {
         None => eprintln!("Node is left out: expected Node 20 or later with npm, found none"),
     }
     if with_peers {
-        for (peer, package) in PEERS {
-            let python = python::environment_with(&cargo::target().join("xtask/peers").join(peer), package)?;
+        for peer in PEERS {
+            let python = peer.install()?;
             let script = cargo::root().join("xtask/src/bench_peer.py");
-            for line in lines(Command::new(python).arg(script).arg(peer).args(&bodies))? {
+            for line in lines(Command::new(python).arg(script).arg(peer.name).args(&bodies))? {
                 let milliseconds = number(&line, "ms")?;
-                figures.entry(text(&line, "input")?).or_default().insert(peer.to_owned(), milliseconds);
+                figures.entry(text(&line, "input")?).or_default().insert(peer.name.to_owned(), milliseconds);
             }
         }
     }
-    print!("{}", table(&figures, &order)?);
+    for (title, table) in [
+        ("Median milliseconds a call; × is the peer's time over ours on new content.", beside_peers(&figures, &order)?),
+        ("Hostile input; what counts is the time above counting.", hostile(&figures, &order)),
+        ("From Node; × is its time over the engine's own.", beside_node(&figures, &order)),
+        ("Figures that stand alone.", others(&figures, &order)),
+    ] {
+        if !table.is_empty() {
+            println!("{title}\n\n{}", if is_markdown { table.markdown() } else { table.text() });
+        }
+    }
     Ok(())
 }
 
@@ -95,64 +102,71 @@ fn number(line: &Value, field: &str) -> Result<f64> {
 }
 
 /// Milliseconds, and how many times as long a peer takes on new content.
-fn table(figures: &Figures, order: &[String]) -> Result<String> {
-    let mut out = String::from("median milliseconds a call; × is the peer's time over ours on new content\n\n");
-    let _ = write!(out, "{:<12}", "input");
-    for heading in ["nothing", "count once", "known", "new", "headroom-ai", "", "llmtrim", ""] {
-        let _ = write!(out, "{heading:>12}");
-    }
-    out.push('\n');
-    let mut others = String::new();
+fn beside_peers(figures: &Figures, order: &[String]) -> Result<Table> {
+    let mut table = Table::new(
+        ["input", "nothing", "count once", "known", "new"]
+            .into_iter()
+            .chain(PEERS.iter().flat_map(|peer| [peer.package, "×"])),
+    );
     for input in order {
         let row = &figures[input];
-        let Some(new) = row.get(OWN[3]) else {
-            for (what, milliseconds) in row {
-                let _ = writeln!(others, "{input}: {what}: {milliseconds:.6} ms");
-            }
-            continue;
-        };
-        let _ = write!(out, "{input:<12}");
+        let Some(new) = row.get(OWN[3]).filter(|_| row.contains_key(OWN[0])) else { continue };
+        let mut cells = vec![input.clone()];
         for what in OWN {
             let milliseconds = row.get(what).with_context(|| format!("{input}: no figure for {what}"))?;
-            let _ = write!(out, "{milliseconds:>12.3}");
+            cells.push(format!("{milliseconds:.3}"));
         }
-        for (peer, _) in PEERS {
-            match row.get(peer) {
+        for peer in PEERS {
+            match row.get(peer.name) {
                 Some(milliseconds) => {
-                    let _ = write!(out, "{milliseconds:>12.1}{:>11.0}×", milliseconds / new);
+                    cells.extend([format!("{milliseconds:.1}"), format!("{:.0}", milliseconds / new)]);
                 }
-                None => {
-                    let _ = write!(out, "{:>12}{:>12}", "–", "");
-                }
+                None => cells.extend(["–".to_owned(), String::new()]),
             }
         }
-        out.push('\n');
+        table.push(cells);
     }
-    Ok(out + "\n" + &beside_node(figures, order) + &others)
+    Ok(table)
 }
 
 /// Milliseconds from Node, and how many times as long as from Rust.
-fn beside_node(figures: &Figures, order: &[String]) -> String {
-    let mut out = String::new();
+fn beside_node(figures: &Figures, order: &[String]) -> Table {
+    let mut table = Table::new(["input", "new", "×", "known", "×"]);
     for input in order {
         let row = &figures[input];
+        let pairs = FROM_NODE.iter().filter_map(|(node, own)| Some((row.get(*node)?, row.get(*own)?)));
         let cells: Vec<_> =
-            FROM_NODE.iter().filter_map(|(node, own)| Some((row.get(*node)?, row.get(*own)?))).collect();
-        if cells.is_empty() {
+            pairs.flat_map(|(node, own)| [format!("{node:.3}"), format!("{:.2}", node / own)]).collect();
+        if !cells.is_empty() {
+            table.push(std::iter::once(input.clone()).chain(cells));
+        }
+    }
+    table
+}
+
+/// Milliseconds for the worst input, and how many of them are more than counting its tokens once takes.
+fn hostile(figures: &Figures, order: &[String]) -> Table {
+    let mut table = Table::new(["input", "count once", "new", "above counting"]);
+    for input in order {
+        let row = &figures[input];
+        if row.contains_key(OWN[0]) {
             continue;
         }
-        if out.is_empty() {
-            let _ = writeln!(
-                out,
-                "from Node; × is its time over the engine's own\n\n{:<12}{:>12}{:>24}",
-                "input", "new", "known"
-            );
+        if let (Some(count), Some(new)) = (row.get(OWN[1]), row.get(OWN[3])) {
+            let above = new - count;
+            table.push([input.clone(), format!("{count:.3}"), format!("{new:.3}"), format!("{above:.3}")]);
         }
-        let _ = write!(out, "{input:<12}");
-        for (node, own) in cells {
-            let _ = write!(out, "{node:>12.3}{:>11.2}×", node / own);
-        }
-        out.push('\n');
     }
-    if out.is_empty() { out } else { out + "\n" }
+    table
+}
+
+/// Figures that stand alone.
+fn others(figures: &Figures, order: &[String]) -> Table {
+    let mut table = Table::new(["what", "ms"]);
+    for input in order.iter().filter(|input| !figures[*input].contains_key(OWN[3])) {
+        for (what, milliseconds) in &figures[input] {
+            table.push([format!("{input}: {what}"), format!("{milliseconds:.6}")]);
+        }
+    }
+    table
 }

@@ -8,11 +8,13 @@ mod deps;
 mod new_transform;
 mod node;
 mod node_packages;
+mod peers;
 mod python;
 mod readme;
 mod savings;
 mod steps;
 mod swift;
+mod table;
 mod test;
 mod uniffi;
 mod vectors;
@@ -37,23 +39,22 @@ enum Verb {
     },
     /// Proves that every part knows only what STYLE.md lets it know.
     Deps,
-    /// Runs the shared vectors.
+    /// Runs the shared vectors and the samples of the detector.
     Vectors {
         /// Rewrites what is expected with what came out, for a person to read.
         #[arg(long)]
         bless: bool,
     },
-    /// Measures the cases and writes `tests/savings.txt`.
-    Savings {
-        /// Only compares with the committed table.
-        #[arg(long)]
-        check: bool,
-    },
+    /// Measures the cases, prints tables beside the peers that are installed, and writes `tests/savings.txt`.
+    Savings(savings::SavingsOptions),
     /// Measures speed beside doing nothing, counting tokens once, from Node, and beside the peers; prints tables.
     Bench {
         /// Leaves the peers out.
         #[arg(long)]
         no_peers: bool,
+        /// Prints the tables as docs/benchmarks.md holds them.
+        #[arg(long)]
+        markdown: bool,
     },
     /// Makes the file, the vectors and the module line of a new transform.
     NewTransform {
@@ -67,8 +68,8 @@ fn main() -> ExitCode {
         Verb::Test { part } => return test::run(part),
         Verb::Deps => deps::run(),
         Verb::Vectors { bless } => vectors::run(bless),
-        Verb::Savings { check } => savings::run(check),
-        Verb::Bench { no_peers } => bench::run(!no_peers),
+        Verb::Savings(options) => savings::run(&options),
+        Verb::Bench { no_peers, markdown } => bench::run(!no_peers, markdown),
         Verb::NewTransform { name } => new_transform::run(&name),
     };
     match result {

@@ -1,16 +1,16 @@
-//! `cargo xtask vectors`: the shared cases in `tests/vectors/`.
+//! `cargo xtask vectors`: the shared cases in `tests/vectors/` and the samples of `tests/detection/`.
 
 use anyhow::Result;
 
 use crate::cargo;
 use crate::steps::run as run_command;
 
-/// Runs the vectors from Rust, or rewrites what they expect.
+/// Runs vectors and samples from Rust, or rewrites what they expect.
 ///
 /// # Errors
-/// When a vector fails.
+/// When one of them fails.
 pub(crate) fn run(bless: bool) -> Result<()> {
-    let mut command = cargo::command(["test", "-p", "headroom-core", "--test", "vectors"]);
+    let mut command = cargo::command(["test", "-p", "headroom-core", "--test", "vectors", "--test", "detection"]);
     if bless {
         command.env("HEADROOM_BLESS", "1");
     }

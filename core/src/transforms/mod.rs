@@ -91,3 +91,9 @@ pub(crate) fn best_fit(transforms: &[Box<dyn Transform>], part: &Part<'_>) -> Op
     }
     best.map(|(index, kind, _)| (index, kind))
 }
+
+/// What a part is taken for: the kind under which its transform takes it, [`ContentKind::Text`] when none does.
+#[must_use]
+pub fn kind_of(part: &Part<'_>) -> ContentKind {
+    best_fit(&all(), part).map_or(ContentKind::Text, |(_, kind)| kind)
+}

@@ -10,6 +10,8 @@ use crate::transforms::lines::Lines;
 const SAMPLE_BYTES: usize = 16 * 1024;
 /// Texts with fewer lines are left alone.
 const MIN_LINES: usize = 8;
+/// Fewer lines that look like frames are no stack trace.
+const MIN_FRAMES: usize = 4;
 
 /// How sure it is that a text is a log, from 0.0 (no) to 1.0.
 ///
@@ -45,6 +47,12 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
     if stamped > 0.5 || (stamped > 0.2 && (leveled > 0.2 || called)) {
         return 0.9;
     }
+    let marks: Vec<Marks> = filled.iter().map(|line| look(line).0).collect();
+    let framed = marks.iter().filter(|marks| marks.has(Marks::FRAME)).count();
+    // What a runner prints first is not quoted in a document.
+    if framed >= MIN_FRAMES && share(framed) > 0.3 || is_certain_runner(filled[0]) {
+        return 0.85;
+    }
     let headed = filled.iter().filter(|line| line.starts_with("```") || is_heading(line)).count();
     if headed >= 2 && share(headed) > 0.01 {
         return 0.0;
@@ -59,7 +67,7 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
         templates.insert(template_hash(line, true), ());
     }
     let repeated = 1.0 - share(templates.len());
-    let marked = share(filled.iter().filter(|line| look(line).0 != Marks::default()).count());
+    let marked = share(marks.iter().filter(|marks| **marks != Marks::default()).count());
     let indented = share(filled.iter().filter(|line| line.starts_with(['\t', ' '])).count());
     let numbered = share(filled.iter().filter(|line| is_numbered(line)).count());
     match (leveled > 0.3, called) {
@@ -182,7 +190,8 @@ fn has_level(line: &str) -> bool {
 
 /// A line that only a test runner prints.
 fn is_certain_runner(line: &str) -> bool {
-    const STARTS: [&str; 6] = [
+    const STARTS: [&str; 7] = [
+        "TAP version ",
         "Traceback (most recent call last)",
         "test result: ",
         "=== RUN ",
@@ -232,7 +241,7 @@ fn is_runner(line: &str) -> bool {
 
 /// Whether the call reads a log, builds or tests.
 fn is_log_call(tool: &ToolCall) -> bool {
-    const PARTS: [&str; 38] = [
+    const PARTS: [&str; 43] = [
         "pytest",
         "cargo test",
         "cargo build",
@@ -271,6 +280,11 @@ fn is_log_call(tool: &ToolCall) -> bool {
         "bazel",
         "test.sh",
         "build.sh",
+        "lint",
+        "ruff ",
+        "flake8",
+        "mypy ",
+        "tsc ",
     ];
     const NAMES: [&str; 10] =
         ["log", "logs", "test", "tests", "build", "console", "journal", "compile", "dmesg", "make"];
@@ -312,6 +326,13 @@ mod tests {
             ["running 20 tests\n", "=== RUN   TestA\n", "====== test session starts ======\n", "npm ERR! code 1\n"]
         {
             assert!(confidence(&(first.to_owned() + &repeated("line of @ words")), None) >= 0.85, "{first}");
+        }
+    }
+
+    #[test]
+    fn stack_traces_are_folded_as_logs() {
+        for frame in ["\tat org.example.Part@.run(Part@.java:7)", "    at run@ (file:///srv/part@.mjs:1:2)"] {
+            assert!(confidence(&("Error: no part\n".to_owned() + &repeated(frame)), None) >= 0.85, "{frame}");
         }
     }
 

@@ -345,7 +345,7 @@ fn is_count(text: &str) -> bool {
     rest.len() < text.len() && rest.len() < 200 && outcomes.iter().any(|outcome| rest.starts_with(outcome))
 }
 
-/// A frame of a stack trace of Python, Java, JavaScript, .NET, Go, Rust, gdb or the Linux kernel.
+/// A frame of a stack trace of Python, Java, JavaScript, .NET, Go, Rust, Ruby, gdb or the Linux kernel.
 fn is_frame(text: &str) -> bool {
     let bytes = text.as_bytes();
     let numbered = |from: usize| bytes.get(from).is_some_and(u8::is_ascii_digit);
@@ -355,6 +355,7 @@ fn is_frame(text: &str) -> bool {
         b'.' => text.starts_with("... ") && text.ends_with(" more"),
         b'#' => numbered(1) && (text.contains(" in ") || text.contains(" 0x") || text.contains(" at ")),
         b'g' if text.starts_with("goroutine ") => true,
+        b'f' if text.starts_with("from ") => text.contains(":in "),
         _ => {
             memchr::memchr(b'+', bytes).is_some_and(|plus| {
                 let offset = &bytes[plus..];

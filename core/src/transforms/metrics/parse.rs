@@ -61,15 +61,17 @@ fn series(line: &str) -> Option<Line<'_>> {
     (is_name && value.parse::<f64>().is_ok() && is_time && words.next().is_none()).then_some(Line::Series(name, value))
 }
 
-/// Whether nearly all lines of a text are of the format, with the comments that name types.
+/// Whether nearly all lines of a text are of the format, with the comments that name types or, where these were filtered
+/// out, with labels.
 pub(super) fn is_exposition(text: &str) -> bool {
-    let (mut total, mut known, mut series, mut typed) = (0, 0, 0, false);
+    let (mut total, mut known, mut series, mut labelled, mut typed) = (0, 0, 0, 0, false);
     for line in text.split('\n').filter(|line| !line.is_empty()) {
         total += 1;
         match Line::of(line) {
-            Some(Line::Series(..)) => {
+            Some(Line::Series(name, _)) => {
                 series += 1;
                 known += 1;
+                labelled += usize::from(line[name.len()..].starts_with('{') && line.contains("=\""));
             }
             Some(Line::Type(_) | Line::Help(_)) => {
                 typed = true;
@@ -79,7 +81,8 @@ pub(super) fn is_exposition(text: &str) -> bool {
             None => {}
         }
     }
-    typed && series >= MIN_SERIES && known * 100 >= total * SURE_PERCENT
+    let is_named = typed || labelled * 10 >= total * 9;
+    is_named && series >= MIN_SERIES && known * 100 >= total * SURE_PERCENT
 }
 
 /// A series.
