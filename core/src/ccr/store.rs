@@ -135,4 +135,16 @@ pub trait Store: Send + Sync {
         let _ = facts;
         Ok(())
     }
+
+    /// [`put`](Self::put), then [`remember`](Self::remember), in one transaction where there are any.
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put); facts that cannot be kept are no error.
+    fn put_and_remember(&self, originals: &[Original<'_>], facts: &[([u8; 16], Vec<u8>)]) -> Result<()> {
+        self.put(originals)?;
+        if let Err(error) = self.remember(facts) {
+            log::warn!(target: "headroom", "what was found out about new blocks is not kept: {error}");
+        }
+        Ok(())
+    }
 }

@@ -240,15 +240,19 @@ impl Compression<'_> {
 
     /// Stores all originals in one transaction. When the store is full, nothing lossy is written.
     fn store_originals(&mut self) -> Result<()> {
+        let (engine, call) = (&self.run.engine, &self.run.call);
         let stored = guarded(|| {
-            let originals = self.plan.originals(&self.run.engine);
+            let originals = self.plan.originals(engine);
+            let facts = self.plan.facts(engine, !originals.is_empty());
             if originals.is_empty() {
+                let store = engine.store_of(call).filter(|_| !facts.is_empty());
+                if let Some(Err(error)) = store.map(|store| store.remember(&facts)) {
+                    warn!(target: "headroom", "what was found out about new blocks is not kept: {error}");
+                }
                 return Ok(());
             }
-            self.run.call.store.clone().map_or_else(|| self.run.engine.store(), Ok)?.put(&originals)
+            call.store.clone().map_or_else(|| engine.store(), Ok)?.put_and_remember(&originals, &facts)
         });
-        let is_store_open = matches!(&stored, Ok(())) && !self.plan.hashes().is_empty();
-        self.plan.remember(&self.run.engine, || self.run.engine.store_of(&self.run.call), is_store_open);
         match stored {
             Err(error) if error.kind() == ErrorKind::StoreFull => {
                 self.run.warning(format!("nothing is left out of this request: {error}"));

@@ -87,15 +87,14 @@ impl Plan {
         }
     }
 
-    /// Keeps what was found out about blocks that were new, if the store is open anyway or it is much.
-    pub(super) fn remember(&self, engine: &Engine, store: impl FnOnce() -> Option<Arc<dyn Store>>, is_open: bool) {
+    /// What was found out about blocks that were new, if the store is open anyway or it is much.
+    pub(super) fn facts(&self, engine: &Engine, is_open: bool) -> Vec<([u8; 16], Vec<u8>)> {
         let long = |index: &&usize| self.text(**index).len() >= MIN_TEXT_BYTES;
         let bytes: usize =
             self.counted.iter().chain(&self.made).filter(long).map(|index| self.text(*index).len()).sum();
-        if bytes == 0 || !is_open && bytes < MIN_NEW_BYTES {
-            return;
+        if !is_open && bytes < MIN_NEW_BYTES {
+            return Vec::new();
         }
-        let Some(store) = store() else { return };
         let counts = self.counted.iter().filter(long).filter_map(|index| {
             let planned = &self.blocks[*index];
             let key = count_key(self.tokenizer().counts_as(), planned.digest.as_ref()?);
@@ -106,11 +105,7 @@ impl Plan {
             let decision = engine.decisions().get(&key)?;
             Some((fact_key("decision", key.bytes()), encode(decision.as_deref(), self.text(*index))?))
         });
-        let facts: Vec<_> = counts.chain(decisions).map(|(key, fact)| (key, seal(&fact))).collect();
-        // A failure costs time later, nothing else.
-        if let Err(error) = store.remember(&facts) {
-            warn!(target: "headroom", "what was found out about new blocks is not kept: {error}");
-        }
+        counts.chain(decisions).map(|(key, fact)| (key, seal(&fact))).collect()
     }
 }
 

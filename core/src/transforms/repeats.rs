@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use foldhash::HashMap;
 
-use crate::ccr::{Hash, Marker, carries_marker};
+use crate::ccr::{Hash, Marker};
 use align::align;
 use lines::Lines;
 
@@ -69,7 +69,7 @@ pub struct Sighting<'a> {
     pub text: &'a str,
     /// The hash of the text, when the caller has it already.
     pub hash: Option<Hash>,
-    /// Whether the block may be changed. One that may not is still referred to.
+    /// Whether the block may be changed: not one that carries a marker. One that may not is still referred to.
     pub eligible: bool,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Repeats<'a> {
             return None;
         }
         let hash = sighting.hash.unwrap_or_else(|| Hash::of(text));
-        let may_change = sighting.eligible && !carries_marker(text);
+        let may_change = sighting.eligible;
         if let Some(earlier) = self.visible.get(&hash).copied().filter(|_| may_change) {
             let head = format!("[same as {}]\n", name(&self.blocks[earlier].sighting));
             self.blocks.push(Known { sighting, hash, sketch: None });

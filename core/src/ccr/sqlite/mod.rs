@@ -183,9 +183,13 @@ impl Store for SqliteStore {
     }
 
     fn put(&self, originals: &[Original<'_>]) -> Result<()> {
+        self.put_and_remember(originals, &[])
+    }
+
+    fn put_and_remember(&self, originals: &[Original<'_>], facts: &[([u8; 16], Vec<u8>)]) -> Result<()> {
         let now_s = self.clock.now_s();
         let mut planned = self.plan(originals, now_s)?;
-        if planned.is_empty() {
+        if planned.is_empty() && facts.is_empty() {
             return Ok(());
         }
         self.database.write(
@@ -194,6 +198,7 @@ impl Store for SqliteStore {
                     for plan in &mut planned {
                         store_one(transaction, plan, now_s)?;
                     }
+                    rows::insert_facts(transaction, facts, now_s)?;
                     rows::make_room(transaction, self.max_bytes, now_s)
                 })?;
                 for plan in planned.iter().filter(|plan| plan.is_new) {
@@ -259,8 +264,7 @@ impl Store for SqliteStore {
     }
 
     fn remember(&self, facts: &[([u8; 16], Vec<u8>)]) -> Result<()> {
-        let now_s = self.clock.now_s();
-        self.write("write", |transaction| rows::insert_facts(transaction, facts, now_s))
+        self.put_and_remember(&[], facts)
     }
 }
 
