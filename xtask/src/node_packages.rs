@@ -166,6 +166,14 @@ mod tests {
         let folders = fs::read_dir(bindings.join("npm")).unwrap();
         let found: BTreeSet<_> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(found, platforms);
+        let workflow = fs::read_to_string(cargo::root().join(".github/workflows/native-packages.yml")).unwrap();
+        let built = targets.iter().map(|target| {
+            let target = target.as_str().unwrap();
+            format!("target: {target}, platform: {},", platform_of(target))
+        });
+        for row in built {
+            assert!(workflow.contains(&row), "no machine builds {row}");
+        }
         let loader = fs::read_to_string(bindings.join("index.js")).unwrap();
         for platform in &platforms {
             let package = read_json(&bindings.join("npm").join(platform).join("package.json")).unwrap();
