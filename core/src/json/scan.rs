@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::word::{hits, plain_end, word_at};
+use super::word::{STEP, hits, plain_end};
 
 /// Half a record of the tape. A scalar is one entry, its span; a list or an object is two, its span and then the tape
 /// index behind its last child with the number of its children.
@@ -274,26 +274,25 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves towards the next byte of a string that needs a look: a quote, a control character, another escape, or the
-    /// last bytes of the text. Text inside JSON inside JSON has an escape every few bytes, so all those in one word are
+    /// last bytes of the text. Text inside JSON inside JSON has an escape every few bytes, so all those in one step are
     /// passed with one look at it.
     fn skip_plain_and_short_escapes(&mut self) {
         let bytes = self.bytes;
-        while let Some(word) = word_at(bytes, self.position) {
-            let mut hits = hits(word);
-            let mut next = self.position + 8;
+        while let Some(mut hits) = hits(bytes, self.position) {
+            let mut next = self.position + STEP;
             while hits != 0 {
-                let hit = (hits.trailing_zeros() / 8) as usize;
+                let hit = hits.trailing_zeros() as usize;
                 let at = self.position + hit;
                 let is_escape = bytes[at] == b'\\' && bytes.get(at + 1).is_some_and(|byte| is_short_escape(*byte));
                 if !is_escape {
                     self.position = at;
                     return;
                 }
-                if hit >= 6 {
+                if hit + 2 >= STEP {
                     next = at + 2;
                     break;
                 }
-                hits &= u64::MAX << ((hit + 2) * 8);
+                hits = hits >> (hit + 2) << (hit + 2);
             }
             self.position = next;
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::word::{plain_end, repeat, word_at, zeros};
+use super::word::{backslashes, plain_end};
 
 /// Appends a text as a JSON string with its quotes: only quotes, backslashes and control characters are escaped, each
 /// in its shortest form.
@@ -59,16 +59,18 @@ fn decode_with(content: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_,
     let mut out = vec![0; bytes.len()];
     out[..first].copy_from_slice(&bytes[..first]);
     let (mut from, mut to) = (first, first);
-    while bytes.len() - from >= 64 + STEP {
-        let (block, end) = (from, from + 64);
-        let mut escapes = backslashes(&bytes[block..end]);
+    while let Some(window) = bytes[from..].first_chunk::<{ 2 * BLOCK }>()
+        && let Some(bytes_of_block) = window.first_chunk()
+    {
+        let (block, end) = (from, from + BLOCK);
+        let mut escapes = backslashes(bytes_of_block);
         while escapes != 0 {
             let at = block + escapes.trailing_zeros() as usize;
             to = copy(&bytes[from..], at - from, &mut out, to);
             (from, to) = escape(bytes, at, &mut out, to, &lone)?;
             // What the escape took is no escape of its own.
             let done = from - block;
-            escapes = if done < 64 { escapes >> done << done } else { 0 };
+            escapes = if done < BLOCK { escapes >> done << done } else { 0 };
         }
         if from < end {
             to = copy(&bytes[from..], end - from, &mut out, to);
@@ -88,26 +90,20 @@ fn decode_with(content: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_,
     String::from_utf8(out).ok().map(Cow::Owned)
 }
 
-/// How many bytes of a run are copied at once.
-const STEP: usize = 16;
+/// How many bytes are searched for escapes at once.
+const BLOCK: usize = 64;
 
-/// Copies `length` bytes to `to`, short runs as a step of which the end is overwritten later, and gives where they end.
+/// Copies `length` bytes, at most [`BLOCK`], to `to` and gives where they end: always as much as a short run or a whole
+/// block has, of which the end is overwritten later, because copies of a fixed length need no call.
 #[inline(always)]
 fn copy(bytes: &[u8], length: usize, out: &mut [u8], to: usize) -> usize {
-    let step = if length <= STEP { STEP } else { length };
-    out[to..to + step].copy_from_slice(&bytes[..step]);
+    const SHORT: usize = 16;
+    if length <= SHORT {
+        out[to..to + SHORT].copy_from_slice(&bytes[..SHORT]);
+    } else {
+        out[to..to + BLOCK].copy_from_slice(&bytes[..BLOCK]);
+    }
     to + length
-}
-
-/// A bit for every backslash among 64 bytes, the lowest for the first.
-#[inline(always)]
-fn backslashes(block: &[u8]) -> u64 {
-    let words = (0..8).filter_map(|word| word_at(block, word * 8));
-    words.enumerate().fold(0, |found, (word, bytes)| {
-        // One bit a byte, gathered in the highest byte of the product.
-        let bits = (zeros(bytes ^ repeat(b'\\')) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        found | bits << (word * 8)
-    })
 }
 
 /// Writes what the escape at `at` stands for to `to`, and gives where both end.

@@ -1,14 +1,18 @@
-//! Eight bytes at a time: where the bytes are that a string reader must look at.
+//! Several bytes at a time: where the bytes are that a string reader must look at.
 
-/// The index of the first quote, backslash or control character from `from` on, or the length; eight bytes a step.
+use wide::{u8x16, u8x64};
+
+/// How many bytes [`hits`] looks at.
+pub(super) const STEP: usize = 16;
+
+/// The index of the first quote, backslash or control character from `from` on, or the length.
 pub(super) fn plain_end(bytes: &[u8], from: usize) -> usize {
     let mut position = from;
-    while let Some(word) = word_at(bytes, position) {
-        let hits = hits(word);
+    while let Some(hits) = hits(bytes, position) {
         if hits != 0 {
-            return position + (hits.trailing_zeros() / 8) as usize;
+            return position + hits.trailing_zeros() as usize;
         }
-        position += 8;
+        position += STEP;
     }
     while bytes.get(position).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
         position += 1;
@@ -16,24 +20,20 @@ pub(super) fn plain_end(bytes: &[u8], from: usize) -> usize {
     position
 }
 
-/// Eight bytes as a word whose lowest byte is the first; `None` when fewer are left.
-pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk::<8>().map(|chunk| u64::from_le_bytes(*chunk))
+/// A bit for every quote, backslash and control character among the [`STEP`] bytes from `at` on, the lowest for the first;
+/// `None` when fewer bytes are left.
+#[inline(always)]
+pub(super) fn hits(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = u8x16::new(*bytes.get(at..)?.first_chunk()?);
+    let is_control = bytes.simd_eq(bytes.min(u8x16::splat(0x1f)));
+    let hits = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | is_control;
+    Some(hits.to_bitmask())
 }
 
-/// The high bit of every byte of a word that is a quote, a backslash or a control character.
-pub(super) fn hits(word: u64) -> u64 {
-    zeros(word ^ repeat(b'"')) | zeros(word ^ repeat(b'\\')) | zeros(word & repeat(0xe0))
-}
-
-/// The high bit of every byte of a word that is zero. Nothing carries from one byte into the next.
-pub(super) fn zeros(word: u64) -> u64 {
-    !((word & repeat(0x7f)).wrapping_add(repeat(0x7f)) | word) & repeat(0x80)
-}
-
-/// A word of eight times the same byte.
-pub(super) const fn repeat(byte: u8) -> u64 {
-    0x0101_0101_0101_0101 * byte as u64
+/// A bit for every backslash among 64 bytes, the lowest for the first.
+#[inline(always)]
+pub(super) fn backslashes(block: &[u8; 64]) -> u64 {
+    u8x64::new(*block).simd_eq(u8x64::splat(b'\\')).to_bitmask()
 }
 
 #[cfg(test)]
@@ -41,10 +41,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_string_ends_at_the_first_hit_wherever_it_lies_in_a_word() {
+    fn a_string_ends_at_the_first_hit_wherever_it_lies_in_a_step() {
         for hit in [b'"', b'\\', 0, 0x1f] {
-            for at in 0..20 {
-                let mut bytes = vec![0x80_u8; 24];
+            for at in 0..40 {
+                let mut bytes = vec![0x80_u8; 48];
                 bytes[at] = hit;
                 bytes[at + 1] = 0x1f;
                 assert_eq!(plain_end(&bytes, 0), at);
@@ -55,13 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn every_hit_of_a_word_is_exact() {
+    fn every_bit_is_exact() {
         for byte in 0..=u8::MAX {
-            let expected = matches!(byte, b'"' | b'\\' | 0..0x20);
-            for at in 0..8 {
-                let mut bytes = *b"\\\"\x00\\\"\x00\\\"";
-                bytes[at] = byte;
-                let found = hits(u64::from_le_bytes(bytes)) >> (at * 8 + 7) & 1 == 1;
+            for at in 0..64 {
+                let mut block = [b'\\'; 64];
+                block[at] = byte;
+                assert_eq!(backslashes(&block) >> at & 1 == 1, byte == b'\\', "{byte:#x} at {at}");
+                let expected = matches!(byte, b'"' | b'\\' | 0..0x20);
+                let found = hits(&block, at / STEP * STEP).expect("enough bytes") >> (at % STEP) & 1 == 1;
                 assert_eq!(found, expected, "{byte:#x} at {at}");
             }
         }

@@ -153,10 +153,9 @@ impl<'d> Columns<'d> {
                 column.shown = Shown::Mostly(None);
             } else if rows >= MIN_ROWS
                 && missing == 0
-                && let Some((raw, seen)) = stats.most_frequent().first()
-                && seen.count as usize * 10 >= rows * MOSTLY
+                && let Some(raw) = stats.usual((rows * MOSTLY).div_ceil(10))
             {
-                usual.push((column.index, *raw));
+                usual.push((column.index, raw));
             }
         }
         // Nine of ten rows have it, so that it comes soon.

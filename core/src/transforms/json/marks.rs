@@ -112,31 +112,29 @@ impl<'s> Marks<'s> {
     }
 
     /// Marks short strings that name a failure: all of them when they are few, else the first of each wording.
-    pub(super) fn errors(&mut self, paths: &[Path<'_>]) {
+    pub(super) fn errors(&mut self, paths: &[Path<'_>], by_path: &[Vec<u32>]) {
         let mut found = Vec::new();
-        for hit in FAILURE.find_iter(self.text) {
-            let index = self.leaves.partition_point(|leaf| (leaf.end as usize) <= hit.start());
-            let Some(leaf) = self.leaves.get(index).filter(|leaf| (leaf.start as usize) < hit.start()) else {
-                continue;
+        for (path, indexes) in paths.iter().zip(by_path).filter(|(path, _)| path.stats.strings > 0) {
+            let stats = &path.stats;
+            let is_failure = |raw: &str| {
+                raw.len() <= SHORT && raw.starts_with('"') && FAILURE.is_match(raw) && !stats::is_opaque(unit(raw))
             };
-            let raw = &self.text[leaf.span()];
-            if raw.len() > SHORT || stats::is_opaque(unit(raw)) || found.last() == Some(&index) {
+            if stats.has_more {
+                found.extend(indexes.iter().copied().filter(|index| is_failure(self.raw(*index))));
                 continue;
             }
             // What most rows say is no news.
-            let stats = paths.get(leaf.path as usize).map(|path| &path.stats);
-            let is_usual = stats.is_some_and(|stats| {
-                let times = stats.seen.get(raw).map_or(0, |seen| seen.count as usize);
-                times > 2 && times * 2 > stats.count
-            });
-            if !is_usual {
-                found.push(index);
+            let is_usual = |times: usize| times > 2 && times * 2 > stats.count;
+            let failures = stats.seen.iter().filter(|(raw, seen)| !is_usual(seen.count as usize) && is_failure(raw));
+            let failures: HashSet<&str> = failures.map(|(raw, _)| *raw).collect();
+            if !failures.is_empty() {
+                found.extend(indexes.iter().copied().filter(|index| failures.contains(self.raw(*index))));
             }
         }
+        found.sort_unstable();
         let all = found.len() <= (self.leaves.len() / 200).max(10);
         let mut wordings = HashSet::default();
         for index in found {
-            let Ok(index) = u32::try_from(index) else { continue };
             if wordings.insert(wording(self.raw(index))) || all {
                 self.mark(index, Weight::Must);
             }

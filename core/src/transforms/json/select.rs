@@ -1,20 +1,24 @@
 //! Which rows of a table a sample shows.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::ops::Range;
 
 use foldhash::HashSet;
+use foldhash::quality::FixedState;
 
 use super::columns::{Columns, Shown};
 use super::encode::content;
 use super::survey::{Survey, Weight};
-use super::table::{Row, Table};
+use super::table::{MAX_COLUMNS, Row, Table};
 
 /// Rows at the start, which show the shape.
 const FIRST: usize = 2;
 
 /// At most this many different sets of keys get a row of their own.
 const MAX_KINDS: usize = 12;
+
+/// The columns that a row has, a bit each.
+type Kind = [u64; MAX_COLUMNS.div_ceil(64)];
 
 /// What is known of the rows of a table before some are chosen.
 pub(super) struct Candidates {
@@ -51,7 +55,10 @@ impl Candidates {
             }
             if kinds.len() < MAX_KINDS {
                 let fits = table.cells(row.value, &mut cells);
-                let kind: Vec<bool> = cells.iter().map(|cell| fits && cell.is_some()).collect();
+                let mut kind = Kind::default();
+                for (word, cells) in kind.iter_mut().zip(cells.chunks(64)).filter(|_| fits) {
+                    *word = cells.iter().fold(0, |word, cell| word << 1 | u64::from(cell.is_some()));
+                }
                 if kinds.insert(kind) {
                     candidates.extremes.push(index);
                 }
@@ -139,6 +146,7 @@ impl Candidates {
     fn fill(&mut self, table: &Table<'_>, columns: &Columns<'_>, room: usize) {
         let total = self.chosen.len();
         let Some(free) = room.checked_sub(self.count).filter(|free| *free > 0) else { return };
+        let wordings = FixedState::with_seed(0);
         let mut known = HashSet::default();
         let mut cells = Vec::new();
         let open = total - self.count;
@@ -154,7 +162,7 @@ impl Candidates {
                 share -= open;
             }
             table.cells(row.value, &mut cells);
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = wordings.build_hasher();
             for (column, cell) in columns.list.iter().zip(&cells) {
                 if let (Shown::Cells, Some(value)) = (&column.shown, cell) {
                     match content(value.raw()) {
@@ -173,11 +181,12 @@ impl Candidates {
 }
 
 /// Hashes a string without its digits.
-fn hash_wording(text: &str, hasher: &mut DefaultHasher) {
-    for byte in text.bytes().take(200).filter(|byte| !byte.is_ascii_digit()) {
-        hasher.write_u8(byte);
+fn hash_wording(text: &str, hasher: &mut impl Hasher) {
+    let text = text.get(..text.floor_char_boundary(200)).unwrap_or(text);
+    for words in text.split(|character: char| character.is_ascii_digit()).filter(|words| !words.is_empty()) {
+        words.hash(hasher);
     }
-    hasher.write_u8(0xff);
+    hasher.write_u8(0xfe);
 }
 
 fn span_of(row: &Row<'_>) -> Range<usize> {

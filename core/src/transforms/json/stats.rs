@@ -108,6 +108,12 @@ impl<'d> Stats<'d> {
         values
     }
 
+    /// The value that `least` and more have, if there is one; `least` is more than half of all.
+    pub(super) fn usual(&self, least: usize) -> Option<&'d str> {
+        let mut values = self.seen.iter().filter(|_| !self.has_more);
+        values.find(|(_, seen)| seen.count as usize >= least).map(|(raw, _)| *raw)
+    }
+
     /// Whether the column takes few values, each of them often.
     pub(super) fn is_category(&self) -> bool {
         !self.has_more && self.seen.len() <= 40 && self.count >= 3 * self.seen.len()
@@ -128,11 +134,10 @@ impl<'d> Stats<'d> {
 
     /// One line of what is true of the column, for a reader, with `nothing` as the name of `null`.
     pub(super) fn describe(&self, nothing: &str, out: &mut String) {
-        let values = self.most_frequent();
         let distinct = self.seen.len();
         // Of many different numbers the range says more than the most frequent.
         if self.is_category() && (distinct <= 6 || self.range().is_none()) {
-            for (index, (raw, seen)) in values.iter().take(6).enumerate() {
+            for (index, (raw, seen)) in self.most_frequent().iter().take(6).enumerate() {
                 let name = if *raw == "null" { nothing.to_owned() } else { short(raw, 40) };
                 let _ = write!(out, "{}{name} {}x", if index > 0 { ", " } else { " " }, seen.count);
             }

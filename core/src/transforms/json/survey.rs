@@ -99,13 +99,13 @@ impl<'d> Survey<'d> {
         drop(units);
         let mut order = marks::Marks::new(text, &leaves, &matches, records.len());
         order.matches();
-        order.errors(&paths);
         let mut by_path: Vec<Vec<u32>> = paths.iter().map(|path| Vec::with_capacity(path.stats.count)).collect();
         for (index, leaf) in (0u32..).zip(&leaves) {
             if let Some(list) = by_path.get_mut(leaf.path as usize) {
                 list.push(index);
             }
         }
+        order.errors(&paths, &by_path);
         for (path, indexes) in paths.iter().zip(&by_path) {
             order.column(path, indexes, question.asks_extreme());
         }
