@@ -23,7 +23,7 @@ use crate::outcome::Outcome;
 /// Texts of a request that come to fewer bytes are worked on wherever its future is.
 ///
 /// # Sources
-/// Chosen by hand: waking two threads costs as much as a few KB, and this much is done within a millisecond or two.
+/// Chosen by hand: this much takes a millisecond, which is what waking two threads may take on a busy machine.
 const LONG_BYTES: usize = 16 * 1024;
 
 /// Settles the promise of a call, from any thread.
