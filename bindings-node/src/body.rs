@@ -40,6 +40,14 @@ impl JsBody {
         Self { origin: Origin::Given(split, edits), whole: OnceLock::new() }
     }
 
+    /// Bytes of everything that the caller gave, as far as that is known without looking; 0 when a part was replaced.
+    pub(crate) fn len(&self) -> usize {
+        match &self.origin {
+            Origin::Given(split, _) => split.len(),
+            Origin::Replaced => 0,
+        }
+    }
+
     /// The provider whose API has this shape; empty when there is none.
     pub(crate) fn provider(&self) -> &'static str {
         let shape = match &self.origin {

@@ -11,6 +11,7 @@ use crate::body::JsBody;
 use crate::hooks::JsHooks;
 use crate::options;
 use crate::progress::JsProgress;
+use crate::task::OffJavaScript;
 
 /// What a caller gives beside the messages. "Unset" is `null`, and every property is present.
 #[napi(object, object_to_js = false, use_nullable = true)]
@@ -70,6 +71,7 @@ impl CallArguments {
                 .collect(),
             progress: self.progress.then(|| Arc::new(JsProgress) as Arc<dyn ProgressHandler>),
             optimize: self.optimize,
+            offload: Some(Arc::new(OffJavaScript::new(body.len()))),
             ..Call::new(body, self.model)
         };
         Ok((call, metadata.into_iter().map(|(name, value)| (name, Value::json(value))).collect()))

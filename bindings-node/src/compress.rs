@@ -26,7 +26,7 @@ pub fn compress<'e>(
     texts: Vec<String>,
     arguments: CallArguments,
     manager: &Manager,
-    #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
+    #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch<'_>>,
     abort: &Abort,
 ) -> Result<PromiseRaw<'e, Outcome>> {
     let manager = manager.shared();

@@ -1,97 +1,71 @@
-//! The one door into the engine: runs a future of the engine off the JavaScript thread and settles a promise.
+//! The one door into the engine: runs a future of the engine and settles a promise.
 
-use std::cell::RefCell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures_lite::FutureExt as _;
 use headroom_core::Result;
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{JsValue as _, PromiseRaw};
 use napi::{Env, Result as NapiResult};
 
 use crate::abort::Abort;
-use crate::js_callback::{Dispatch, JsCallback};
-use crate::logging::Records;
+use crate::js_callback::{Dispatch, Dispatcher};
 use crate::outcome::Outcome;
+use crate::task::Task;
 
-thread_local! {
-    /// Whose future this thread polls.
-    static CURRENT: RefCell<Option<Arc<Caller>>> = const { RefCell::new(None) };
-}
-
-/// Who waits for a call: the function that reaches its user code, and what was logged on its behalf.
-pub(crate) struct Caller {
-    /// Is there when the caller has extensions, hooks or a progress handler. Registered for this call alone, by the
-    /// environment that made it, and released with it.
-    pub(crate) callback: Option<JsCallback>,
-    pub(crate) records: Records,
-}
-
-impl Caller {
-    /// Who waits for what this thread polls.
-    pub(crate) fn current() -> Option<Arc<Self>> {
-        CURRENT.with_borrow(Clone::clone)
-    }
-
-    fn scope<T>(self: &Arc<Self>, run: impl FnOnce() -> T) -> T {
-        struct Restore(Option<Arc<Caller>>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                CURRENT.set(self.0.take());
-            }
-        }
-        let _restore = Restore(CURRENT.replace(Some(Arc::clone(self))));
-        run()
-    }
-}
-
-/// A future that is polled with its caller known; a panic ends it.
-struct Scoped<F: Future> {
-    caller: Arc<Caller>,
-    future: Pin<Box<F>>,
-}
-
-impl<T, F: Future<Output = Result<T>>> Future for Scoped<F> {
-    type Output = std::thread::Result<Result<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let caller = Arc::clone(&self.caller);
-        let polled = catch_unwind(AssertUnwindSafe(|| caller.scope(|| self.future.as_mut().poll(context))));
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-/// Runs a future that gives JSON; the promise is always fulfilled, with an outcome that says what failed.
+/// Runs a future that gives JSON off the JavaScript thread, where only user code and what is short beside it runs. The
+/// promise is always fulfilled, with an outcome that says what failed.
 ///
 /// # Errors
 /// When the environment cannot make a promise.
 pub(crate) fn enter<'e>(
     env: &'e Env,
-    dispatch: Option<Dispatch>,
+    dispatch: Option<Dispatch<'_>>,
     abort: &Abort,
     future: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
 ) -> NapiResult<PromiseRaw<'e, Outcome>> {
-    let caller = Arc::new(Caller { callback: dispatch.map(JsCallback::new), records: Records::default() });
+    let (task, promise) = begin(env, dispatch, abort, future)?;
+    task.spawn();
+    Ok(promise)
+}
+
+/// As [`enter`], for a future that does little but call user code: it begins right here, and when no user code waits for
+/// anything, it ends here too.
+///
+/// # Errors
+/// As [`enter`].
+pub(crate) fn enter_here<'e>(
+    env: &'e Env,
+    dispatch: Option<Dispatch<'_>>,
+    abort: &Abort,
+    future: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
+) -> NapiResult<PromiseRaw<'e, Outcome>> {
+    let (task, promise) = begin(env, dispatch, abort, future)?;
+    task.turn(*env);
+    if !task.is_done() {
+        task.spawn();
+    }
+    Ok(promise)
+}
+
+fn begin<'e>(
+    env: &'e Env,
+    dispatch: Option<Dispatch<'_>>,
+    abort: &Abort,
+    future: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
+) -> NapiResult<(Arc<Task>, PromiseRaw<'e, Outcome>)> {
     let gone = abort.happened();
-    let work = Scoped { caller: Arc::clone(&caller), future: Box::pin(future) };
-    env.spawn_future(async move {
-        let work = async { Some(work.await) };
-        let gone = async {
-            gone.await;
-            None
-        };
-        let outcome = match gone.or(work).await {
-            None => Outcome::aborted(),
-            Some(Ok(Ok(value))) => Outcome::value(value),
-            Some(Ok(Err(failed))) => Outcome::failed(&failed),
-            Some(Err(panic)) => Outcome::panicked(&*panic),
-        };
-        Ok(Outcome { logged: caller.records.take(), ..outcome })
-    })
+    let gone = async {
+        gone.await;
+        Outcome::aborted()
+    };
+    let work = async {
+        match future.await {
+            Ok(value) => Outcome::value(value),
+            Err(failed) => Outcome::failed(&failed),
+        }
+    };
+    let dispatcher = dispatch.map(|dispatch| Dispatcher::new(env, dispatch)).transpose()?;
+    let (deferred, promise) = env.create_deferred()?;
+    Ok((Task::new(gone.or(work), dispatcher, deferred), PromiseRaw::new(env.raw(), promise.raw())))
 }

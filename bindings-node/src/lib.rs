@@ -26,4 +26,5 @@ mod result;
 pub mod retrieve;
 pub mod run;
 mod split;
+mod task;
 mod timer;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use napi_derive::napi;
 
-use crate::enter::Caller;
+use crate::task;
 
 /// One warning or error.
 #[napi(object, object_from_js = false, use_nullable = true)]
@@ -43,10 +43,10 @@ impl Log for Bridge {
         if !self.enabled(record.metadata()) {
             return;
         }
-        if let Some(caller) = Caller::current() {
+        if let Some(task) = task::current() {
             let level = if record.level() == Level::Error { "error" } else { "warn" };
             let logger = record.target().replace("::", ".").replacen("headroom_core", "headroom", 1);
-            caller.records.lock().push(Logged { level: level.into(), logger, message: record.args().to_string() });
+            task.records.lock().push(Logged { level: level.into(), logger, message: record.args().to_string() });
         }
     }
 

@@ -10,7 +10,7 @@ use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 
 use crate::abort::Abort;
-use crate::enter::enter;
+use crate::enter::enter_here;
 use crate::error::Failure;
 use crate::event;
 use crate::extension::JsExtension;
@@ -71,11 +71,11 @@ impl Manager {
         &self,
         env: &'e Env,
         head: String,
-        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
+        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch<'_>>,
         abort: &Abort,
     ) -> napi::Result<PromiseRaw<'e, Outcome>> {
         let manager = self.shared();
-        enter(env, dispatch, abort, async move {
+        enter_here(env, dispatch, abort, async move {
             let last = manager.emit(event::of_direct_caller(&head)?).await?;
             Ok(event::place_of(&last).unwrap_or_default().to_string().into_bytes())
         })

@@ -16,7 +16,7 @@ use crate::abort::Abort;
 use crate::body::JsBody;
 use crate::call::CallArguments;
 use crate::engines;
-use crate::enter::enter;
+use crate::enter::{enter, enter_here};
 use crate::event::read;
 use crate::js_callback::Dispatch;
 use crate::manager::Manager;
@@ -74,7 +74,7 @@ impl RequestRun {
         request: RequestParts,
         arguments: CallArguments,
         manager: &Manager,
-        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
+        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch<'_>>,
         abort: &Abort,
     ) -> napi::Result<PromiseRaw<'e, Outcome>> {
         let (manager, place) = (manager.shared(), Arc::clone(&self.0));
@@ -108,11 +108,11 @@ impl RequestRun {
         env: &'e Env,
         status_code: Option<u16>,
         headers: String,
-        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
+        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch<'_>>,
         abort: &Abort,
     ) -> napi::Result<PromiseRaw<'e, Outcome>> {
         let place = Arc::clone(&self.0);
-        enter(env, dispatch, abort, async move {
+        enter_here(env, dispatch, abort, async move {
             let headers: serde_json::Value = read(&headers)?;
             let headers = (!headers.is_null()).then(|| Value::json(headers));
             on_run(&place, |run| Box::pin(run.post_send(status_code, headers))).await?;
@@ -129,7 +129,7 @@ impl RequestRun {
         &self,
         env: &'e Env,
         response: ResponseParts,
-        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch>,
+        #[napi(ts_arg_type = "Dispatch | null")] dispatch: Option<Dispatch<'_>>,
         abort: &Abort,
     ) -> napi::Result<PromiseRaw<'e, Outcome>> {
         let place = Arc::clone(&self.0);

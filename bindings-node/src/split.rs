@@ -24,6 +24,11 @@ impl Split {
         Ok(Self { json: JsonBody::from_bytes(json)?, texts: texts.into_iter().map(Text::new).collect() })
     }
 
+    /// Bytes of both parts.
+    pub(crate) fn len(&self) -> usize {
+        self.json.as_str().len() + self.texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+
     /// What the walk begins with.
     pub(crate) fn root(&self) -> Result<SplitNode<'_>> {
         Ok(SplitNode { split: self, node: JsonNode::root(self.json.document()?) })

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use headroom_core::extension::{BoxFuture, Timer};
+use napi::bindgen_prelude::within_runtime_if_available;
 
 /// How long a JavaScript handler may take when nothing declares another limit.
 ///
@@ -13,7 +14,7 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2000);
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The timer of futures that [`crate::enter`] runs.
+/// The timer of futures that [`crate::enter`] runs, on whichever thread.
 #[derive(Debug)]
 pub(crate) struct TokioTimer;
 
@@ -23,6 +24,7 @@ impl Timer for TokioTimer {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(napi::tokio::time::sleep(duration))
+        // The JavaScript thread is no thread of the runtime.
+        Box::pin(within_runtime_if_available(|| napi::tokio::time::sleep(duration)))
     }
 }

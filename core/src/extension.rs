@@ -108,6 +108,21 @@ pub enum Outcome {
     BreakerOpen,
 }
 
+/// What of a request takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Going through its texts; as long as they are.
+    Texts,
+    /// Writing to the store, which may have to wait for others.
+    Store,
+}
+
+/// Keeps long work off the thread of user code, for hosts in which user code has a thread of its own.
+pub trait Offload: Send + Sync {
+    /// Is ready where such work may run; nothing when that is everywhere.
+    fn before(&self, work: Work) -> Option<BoxFuture<'static, ()>>;
+}
+
 /// Gives time to limits and breakers; tests give a manual one.
 pub trait Timer: Send + Sync {
     /// Time since some fixed moment.

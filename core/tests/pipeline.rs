@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use headroom_core::ccr::{Hash, Lookup, MemoryStore, Original, Store, StoreEntry, StoreStats};
-use headroom_core::extension::{Answer, BoxFuture, Extension};
+use headroom_core::extension::{Answer, BoxFuture, Extension, Offload, Work};
 use headroom_core::pipeline::{
     Biases, CompressContext, CompressEvent, CompressResult, CompressionHooks, PipelineEvent, PipelineExtensionManager,
     PipelineStage, ProgressEvent, ProgressHandler, ProgressKind, StageSet, Step,
@@ -394,4 +394,41 @@ fn known_content_gives_the_same_result_again() {
     let again = engine.compress_blocking(call(&body)).unwrap();
     assert_eq!(text(&first), text(&again));
     assert_eq!(first.transforms_applied, again.transforms_applied);
+}
+
+/// Notes what is told and what work waits, in order.
+#[derive(Default)]
+struct Journal(Mutex<Vec<String>>);
+
+impl ProgressHandler for Journal {
+    fn on_progress<'a>(&'a self, event: &'a mut ProgressEvent) -> BoxFuture<'a, Result<()>> {
+        let name = match &event.kind {
+            ProgressKind::Step { step, .. } => step.name(),
+            kind => kind.name(),
+        };
+        self.0.lock().unwrap().push(name.to_owned());
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Offload for Journal {
+    fn before(&self, work: Work) -> Option<BoxFuture<'static, ()>> {
+        self.0.lock().unwrap().push(format!("({work:?})"));
+        Some(Box::pin(futures_lite::future::yield_now()))
+    }
+}
+
+#[test]
+fn long_work_waits_until_it_may_run() {
+    let body = conversation(&[&rows(2000)]);
+    let journal = Arc::new(Journal::default());
+    let given = call(&body);
+    let offload: Arc<dyn Offload> = journal.clone();
+    let watched = Call { progress: Some(journal.clone()), offload: Some(offload), ..given.clone() };
+    let result = engine().compress_blocking(watched).unwrap();
+    let seen = journal.0.lock().unwrap().join(" ");
+    let steps =
+        "(Texts) pipeline:start bias ccr (Texts) cache (Texts) dedupe compression (Texts) (Store) pipeline:complete";
+    assert_eq!(seen, steps);
+    assert_eq!(text(&result), text(&engine().compress_blocking(given).unwrap()));
 }

@@ -6,6 +6,7 @@ use super::report::{PipelineTiming, Report};
 use super::{CompressionHooks, PipelineExtensionManager, ProgressHandler};
 use crate::ccr::{Certificate, Hash, Store};
 use crate::conversation::{Body, Value};
+use crate::extension::Offload;
 use crate::options::CompressOptions;
 use crate::tokens::Tokenizer;
 
@@ -34,6 +35,8 @@ pub struct Call {
     pub store: Option<Arc<dyn Store>>,
     /// Counts tokens; none chooses by the model.
     pub tokenizer: Option<Arc<dyn Tokenizer>>,
+    /// Takes long work to another thread; with none it runs where the request is polled.
+    pub offload: Option<Arc<dyn Offload>>,
     /// Whether to compress at all; when not, tokens are only counted.
     pub optimize: bool,
 }
@@ -53,6 +56,7 @@ impl Call {
             progress: None,
             store: None,
             tokenizer: None,
+            offload: None,
             optimize: true,
         }
     }

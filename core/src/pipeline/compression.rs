@@ -19,6 +19,7 @@ use super::run::{Run, compress_context};
 use crate::ccr::{Certificate, Hash};
 use crate::conversation::Body;
 use crate::error::{Error, ErrorKind, Result};
+use crate::extension::Work;
 
 /// A compression under way.
 pub(super) struct Compression<'r> {
@@ -37,6 +38,7 @@ impl Compression<'_> {
         if run.call.optimize {
             pre_compress(run).await;
         }
+        run.ready_for(Work::Texts).await;
         let (context, result) = match guarded(|| Plan::new(&run.engine, &run.call, &*run.body)) {
             Ok(plan) => {
                 let context = context_of(run, &plan);
@@ -92,11 +94,13 @@ impl Compression<'_> {
         self.plan.leave_marked_blocks();
         self.end(Vec::new()).await;
 
+        self.run.ready_for(Work::Texts).await;
         self.begin(Step::Cache);
         let (engine, call) = (self.run.engine.clone(), &self.run.call);
         self.plan.replay(&engine, || engine.store_of(call));
         self.end(Vec::new()).await;
 
+        self.run.ready_for(Work::Texts).await;
         self.begin(Step::Dedupe);
         self.take_biases();
         let mut work = guarded(|| Ok(self.plan.work(&self.run.engine)))?;
@@ -106,6 +110,7 @@ impl Compression<'_> {
         self.begin(Step::Compression);
         self.take_biases();
         if self.plan.scales() != scales {
+            self.run.ready_for(Work::Texts).await;
             work = guarded(|| Ok(self.plan.work(&self.run.engine)))?;
         }
         for (message, _) in &work.warnings {
@@ -118,6 +123,7 @@ impl Compression<'_> {
         }
         self.end_with(warnings, work.compression, self.plan.tokens_after()).await;
 
+        self.run.ready_for(Work::Texts).await;
         if let Some(budget) = self.plan.token_budget() {
             self.begin(Step::Budget);
             if let Some(message) = guarded(|| Ok(self.plan.fit_budget(&self.run.engine, budget)))? {
@@ -126,7 +132,7 @@ impl Compression<'_> {
             self.end(Vec::new()).await;
         }
         self.step = None;
-        self.store_originals()?;
+        self.store_originals().await?;
         self.run.result.report.budget = self.plan.budget_report();
         self.apply().await
     }
@@ -184,6 +190,7 @@ impl Compression<'_> {
         if self.run.call.hooks.is_empty() {
             return;
         }
+        self.run.ready_for(Work::Texts).await;
         let Some(messages) = self.run.body.messages().or_else(|| self.run.body.payload()) else { return };
         for hook in self.run.call.hooks.clone() {
             match caught(hook.compute_biases(&messages, context)).await {
@@ -239,11 +246,17 @@ impl Compression<'_> {
     }
 
     /// Stores all originals in one transaction. When the store is full, nothing lossy is written.
-    fn store_originals(&mut self) -> Result<()> {
+    async fn store_originals(&mut self) -> Result<()> {
+        let (originals, facts) = guarded(|| {
+            let originals = self.plan.originals(&self.run.engine);
+            let facts = self.plan.facts(&self.run.engine, !originals.is_empty());
+            Ok((originals, facts))
+        })?;
+        if !originals.is_empty() || !facts.is_empty() {
+            self.run.ready_for(Work::Store).await;
+        }
         let (engine, call) = (&self.run.engine, &self.run.call);
         let stored = guarded(|| {
-            let originals = self.plan.originals(engine);
-            let facts = self.plan.facts(engine, !originals.is_empty());
             if originals.is_empty() {
                 let store = engine.store_of(call).filter(|_| !facts.is_empty());
                 if let Some(Err(error)) = store.map(|store| store.remember(&facts)) {
@@ -292,6 +305,7 @@ impl Compression<'_> {
         if self.run.call.extensions.subscribes(PipelineStage::InputCompressed) {
             self.tell_compressed(&*original).await?;
             if !Arc::ptr_eq(&self.run.body, &edited) {
+                self.run.ready_for(Work::Texts).await;
                 let tokens_after = guarded(|| self.plan.keep_what_stands(&self.run.engine, &*self.run.body))?;
                 self.run.result.tokens_after = tokens_after;
             }
@@ -374,6 +388,7 @@ async fn tell(run: &mut Run, kind: ProgressKind, biases: Biases) -> Biases {
 /// Lets the hooks replace the messages before anything reads them.
 async fn pre_compress(run: &mut Run) {
     for hook in run.call.hooks.clone() {
+        run.ready_for(Work::Texts).await;
         let Ok(conversation) = guarded(|| run.body.conversation()) else { return };
         let context = compress_context(&run.call, &conversation);
         let Some(messages) = run.body.messages().or_else(|| run.body.payload()) else { return };

@@ -17,6 +17,7 @@ use super::{Metadata, PipelineEvent, PipelineStage};
 use crate::ccr::Certificate;
 use crate::conversation::{Block, BlockKind, Body, Conversation, Role, Value};
 use crate::error::Result;
+use crate::extension::Work;
 
 /// One request. The methods are called in stage order; an answer from one of them ends the request: nothing more is
 /// sent, and [`Run::response_received`] is called with it.
@@ -278,6 +279,16 @@ impl Run {
             self.result.response = Some(response.clone());
         }
         Ok((flow, event))
+    }
+
+    /// Is ready where work may run.
+    pub(super) fn ready_for(&self, work: Work) -> impl Future<Output = ()> + Send + use<> {
+        let ready = self.call.offload.as_ref().and_then(|offload| offload.before(work));
+        async move {
+            if let Some(ready) = ready {
+                ready.await;
+            }
+        }
     }
 
     pub(super) fn warning(&mut self, text: String) {
