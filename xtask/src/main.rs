@@ -1,6 +1,7 @@
 //! Chores of this repository: `cargo xtask <verb>`, one verb a file.
 
 mod bench;
+mod bench_proxy;
 mod cargo;
 #[cfg(test)]
 mod contract;
@@ -49,6 +50,9 @@ enum Verb {
     Savings(savings::SavingsOptions),
     /// Measures speed beside doing nothing, counting tokens once, from Node, and beside the peers; prints tables.
     Bench {
+        /// What is measured.
+        #[arg(default_value = "engine")]
+        what: Measured,
         /// Leaves the peers out.
         #[arg(long)]
         no_peers: bool,
@@ -63,13 +67,22 @@ enum Verb {
     },
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Measured {
+    /// The engine, from Rust and from Node.
+    Engine,
+    /// The proxy, on loopback.
+    Proxy,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         Verb::Test { part } => return test::run(part),
         Verb::Deps => deps::run(),
         Verb::Vectors { bless } => vectors::run(bless),
         Verb::Savings(options) => savings::run(&options),
-        Verb::Bench { no_peers, markdown } => bench::run(!no_peers, markdown),
+        Verb::Bench { what: Measured::Engine, no_peers, markdown } => bench::run(!no_peers, markdown),
+        Verb::Bench { what: Measured::Proxy, no_peers, markdown } => bench_proxy::run(!no_peers, markdown),
         Verb::NewTransform { name } => new_transform::run(&name),
     };
     match result {
