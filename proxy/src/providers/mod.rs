@@ -1,11 +1,18 @@
 //! What the proxy knows of the four APIs: their routes, their streams, their errors, their tool calls. Pure functions of
 //! bytes and JSON that need no socket.
 
+mod error;
+mod facts;
+mod route;
+
+use std::fmt;
+
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use crate::sse;
+
+pub use route::route;
 
 /// An API whose requests go through the stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,17 +27,60 @@ pub enum Api {
     Gemini,
 }
 
+/// Whose upstream a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// OpenAI.
+    OpenAi,
+    /// The backend of ChatGPT, which Codex uses with a ChatGPT login: OpenAI at an address of its own.
+    ChatGpt,
+    /// Anthropic.
+    Anthropic,
+    /// Google's Gemini.
+    Gemini,
+}
+
+impl Provider {
+    /// `openai`, `anthropic` or `gemini`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::ChatGpt => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a stream is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Server-sent events.
+    Events,
+    /// One JSON list that grows: Gemini without `alt=sse`.
+    Array,
+}
+
 /// What a method, a path and headers ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// `openai`, `anthropic` or `gemini`: whose upstream it goes to.
-    pub provider: &'static str,
+    /// Whose upstream it goes to.
+    pub provider: Provider,
     /// The API when the request goes through the stages; none passes through.
     pub api: Option<Api>,
     /// The model when the path names it (Gemini).
     pub model: Option<String>,
     /// Whether the path itself asks for a stream (Gemini).
     pub streams: bool,
+    /// How the stream of an answer is written if there is one.
+    pub framing: Framing,
+    /// Whether the answer is not the model's but the number of the request's tokens.
+    pub counts: bool,
 }
 
 /// What the body of a request says that the proxy needs to know.
@@ -42,12 +92,6 @@ pub struct Facts {
     pub stream: bool,
     /// Whether the request offers tools.
     pub has_tools: bool,
-}
-
-/// Where a request goes. Never fails: what it does not know passes through to the provider that the path and headers name,
-/// OpenAI when they name none.
-pub fn route(_method: &Method, _path: &str, _headers: &HeaderMap) -> Route {
-    unimplemented!()
 }
 
 /// The provider's own token account.
@@ -70,19 +114,13 @@ pub trait Assembler: Send {
 }
 
 impl Api {
-    /// `openai`, `anthropic` or `gemini`.
-    pub fn provider(self) -> &'static str {
-        unimplemented!()
-    }
-
-    /// What a request body says.
-    pub fn facts(self, _body: &headroom_core::JsonBody) -> Facts {
-        unimplemented!()
-    }
-
-    /// An error in the API's own shape.
-    pub fn error(self, _status: StatusCode, _message: &str) -> Bytes {
-        unimplemented!()
+    /// Whose API it is.
+    pub fn provider(self) -> Provider {
+        match self {
+            Self::Chat | Self::Responses => Provider::OpenAi,
+            Self::Messages => Provider::Anthropic,
+            Self::Gemini => Provider::Gemini,
+        }
     }
 
     /// An assembler for its streams.
