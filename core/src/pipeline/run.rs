@@ -93,6 +93,12 @@ impl Run {
         self.headers.as_ref()
     }
 
+    /// What the request has come to so far.
+    #[must_use]
+    pub fn result(&self) -> &CompressResult {
+        &self.result
+    }
+
     /// The metadata, which lives as long as the request.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata
