@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_is_no_base_address_is_refused_without_repeating_it() {
-        for wrong in ["", "a.example", "ftp://a.example", "https://", "https://me:pass@a.example", "https://a?b", "https://a/#b"] {
+        for wrong in
+            ["", "a.example", "ftp://a.example", "https://", "https://me:pass@a.example", "https://a?b", "https://a/#b"]
+        {
             let error = wrong.parse::<BaseUrl>().unwrap_err();
             assert!(error.starts_with("expected an address") && !error.contains("pass@"), "{wrong}: {error}");
         }

@@ -146,8 +146,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn pieces(pieces: &[&'static str]) -> impl http_body::Body<Data = Bytes, Error = Infallible> + Unpin {
-        let frames: Vec<_> =
-            pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))).collect();
+        let frames: Vec<_> = pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))).collect();
         StreamBody::new(stream::iter(frames))
     }
 

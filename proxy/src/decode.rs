@@ -34,7 +34,8 @@ fn undo(encoding: &str, body: &Bytes, limit: usize) -> Option<Bytes> {
         all(flate2::read::MultiGzDecoder::new(bytes), limit)
     } else if is("deflate") {
         // Some senders leave the zlib header out.
-        all(flate2::read::ZlibDecoder::new(bytes), limit).or_else(|_| all(flate2::read::DeflateDecoder::new(bytes), limit))
+        all(flate2::read::ZlibDecoder::new(bytes), limit)
+            .or_else(|_| all(flate2::read::DeflateDecoder::new(bytes), limit))
     } else if is("br") {
         all(brotli_decompressor::Decompressor::new(bytes, 4096), limit)
     } else if is("zstd") {

@@ -56,7 +56,8 @@ fn split_project(target: &str) -> (Option<&str>, &str) {
 
 /// Labels that a client gives its request: `x-headroom-user-id`, `-session-id`, `-stack`, `-affinity` and `-tag-*`.
 pub(crate) fn labels(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let is_label = |name: &str| matches!(name, "user-id" | "session-id" | "stack" | "affinity") || name.starts_with("tag-");
+    let is_label =
+        |name: &str| matches!(name, "user-id" | "session-id" | "stack" | "affinity") || name.starts_with("tag-");
     headers.iter().filter_map(move |(name, value)| {
         let name = name.as_str().strip_prefix("x-headroom-").filter(|name| is_label(name))?;
         Some((name, value.to_str().ok()?))

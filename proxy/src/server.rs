@@ -23,10 +23,10 @@ use tokio_util::task::TaskTracker;
 use crate::error::StartError;
 use crate::guard::{Origins, Token};
 use crate::options::ProxyOptions;
+use crate::routes;
 use crate::stack::{self, Stack};
 use crate::timer::{EXTENSION_TIMEOUT, TokioTimer};
 use crate::upstream::{Client, Table};
-use crate::routes;
 
 /// How long to wait when the system has no more file descriptors.
 ///
@@ -71,9 +71,8 @@ impl Proxy {
         emit(&extensions, PipelineStage::Setup, &options, None, &[]).await?;
         emit(&extensions, PipelineStage::PreStart, &options, None, &[]).await?;
         let listener = listen(&options).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| StartError::Listen { address: options.host.clone(), source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: options.host.clone(), source })?;
         if !address.ip().is_loopback() && options.token.is_none() {
             return Err(StartError::NoToken(address));
         }

@@ -19,10 +19,7 @@ pub const TABLE: &[(&str, &str)] = &[
 ];
 
 /// Lays what is set over the options.
-pub(super) fn apply(
-    options: &mut ProxyOptions,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<(), StartError> {
+pub(super) fn apply(options: &mut ProxyOptions, variable: impl Fn(&str) -> Option<OsString>) -> Result<(), StartError> {
     for (name, _) in TABLE {
         let Some(value) = variable(name) else { continue };
         let wrong = |message: String| StartError::Configuration(format!("{name}: {message}"));

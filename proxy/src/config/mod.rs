@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file() {
-        let text = "[proxy]\nport = 1\nhost = \"::1\"\n[proxy.limits]\nbody_bytes = 7\n[compress]\nmode = \"lossless\"\n";
+        let text =
+            "[proxy]\nport = 1\nhost = \"::1\"\n[proxy.limits]\nbody_bytes = 7\n[compress]\nmode = \"lossless\"\n";
         let options = load_with(text, &[("HEADROOM_PORT", "2"), ("HEADROOM_PROXY_TOKEN", "t")]).unwrap();
         assert_eq!((options.port, &*options.host, options.limits.body_bytes), (2, "::1", 7));
         assert!(options.token.unwrap().is(b"t"));

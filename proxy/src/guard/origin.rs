@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use http::header;
 use http::request::Parts;
 use http::uri::Authority;
-use http::header;
 
 use crate::error::ProxyError;
 use crate::options::ProxyOptions;
@@ -22,7 +22,8 @@ pub(crate) struct Origins {
 
 impl Origins {
     pub(crate) fn new(options: &ProxyOptions) -> Self {
-        let lower = |names: &[String]| names.iter().map(|name| name.trim_end_matches('/').to_ascii_lowercase()).collect();
+        let lower =
+            |names: &[String]| names.iter().map(|name| name.trim_end_matches('/').to_ascii_lowercase()).collect();
         let mut hosts: Vec<String> = lower(&options.allowed_hosts);
         hosts.push("localhost".into());
         hosts.push(options.host.to_ascii_lowercase());

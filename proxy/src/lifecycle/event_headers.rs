@@ -1,21 +1,16 @@
 //! Headers as extensions see and change them.
 
 use headroom_core::conversation::Value;
-use http::header::{self, HeaderName, HeaderValue};
 use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
 use serde_json::{Map, json};
 
 /// What stands in the place of a credential.
 const REDACTED: &str = "<redacted>";
 
 /// Headers that belong to the connection or to the bytes of the body; the proxy alone sets them.
-const NOT_THEIRS: [HeaderName; 5] = [
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::CONTENT_ENCODING,
-    header::TRANSFER_ENCODING,
-    header::CONNECTION,
-];
+const NOT_THEIRS: [HeaderName; 5] =
+    [header::HOST, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::TRANSFER_ENCODING, header::CONNECTION];
 
 /// An object from name to value. Credentials are redacted; several values of a name are one with commas.
 pub(super) fn show(headers: &HeaderMap) -> Value {
@@ -112,7 +107,14 @@ mod tests {
 
     #[test]
     fn credentials_are_redacted_and_put_back_when_untouched() {
-        let headers = map(&[("authorization", "Bearer k"), ("x-api-key", "k"), ("x-goog-api-key", "k"), ("cookie", "c"), ("accept", "a"), ("accept", "b")]);
+        let headers = map(&[
+            ("authorization", "Bearer k"),
+            ("x-api-key", "k"),
+            ("x-goog-api-key", "k"),
+            ("cookie", "c"),
+            ("accept", "a"),
+            ("accept", "b"),
+        ]);
         let shown = show(&headers).to_json().unwrap();
         assert_eq!(
             shown.to_string(),

@@ -54,9 +54,8 @@ pub(crate) async fn run(
     body: Incoming,
 ) -> Result<Response<Body>, ProxyError> {
     let (limits, timeouts) = (&stack.options.limits, &stack.options.timeouts);
-    let bytes = body::read(body, limits.body_bytes, timeouts.idle())
-        .await
-        .map_err(|error| ProxyError::reading(&*error))?;
+    let bytes =
+        body::read(body, limits.body_bytes, timeouts.idle()).await.map_err(|error| ProxyError::reading(&*error))?;
     let request = Request { stack: Arc::clone(stack), exchange: Arc::clone(exchange), api, parts, bytes };
     // A panic of ours is no reason to lose the request.
     match AssertUnwindSafe(request.prepare()).catch_unwind().await {

@@ -17,8 +17,11 @@ pub(super) async fn live() -> Response<Body> {
 
 /// It takes requests; while it drains it does not.
 pub(super) async fn ready(State(stack): State<Arc<Stack>>) -> Response<Body> {
-    let (status, word) =
-        if stack.stopping.is_cancelled() { (StatusCode::SERVICE_UNAVAILABLE, "draining") } else { (StatusCode::OK, "ready") };
+    let (status, word) = if stack.stopping.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    };
     json_response(status, json!({"status": word}).to_string().into())
 }
 

@@ -85,8 +85,7 @@ pub(super) async fn stats(State(stack): State<Arc<Stack>>) -> Response<Body> {
 
 async fn find(stack: Arc<Stack>, hash: String, part: Part) -> Response<Body> {
     let engine = stack.engine.clone();
-    let found =
-        aside(move || retrieve(&*engine.store()?, &hash, part.query.as_deref(), part.lines.as_deref())).await;
+    let found = aside(move || retrieve(&*engine.store()?, &hash, part.query.as_deref(), part.lines.as_deref())).await;
     match found {
         Ok(Ok(found)) => json_response(StatusCode::OK, json!(found).to_string().into()),
         Ok(Err(failed)) => failure(&failed),

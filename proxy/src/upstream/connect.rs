@@ -122,8 +122,8 @@ async fn through(proxy: Intercept, to: Uri, mut direct: HttpConnector) -> Result
             Ok(Stream { inner: tunnel.call(to).await?, is_proxied: false })
         }
         Some("socks5" | "socks5h") => {
-            let mut socks = SocksV5::new(proxy.uri().clone(), direct)
-                .local_dns(proxy.uri().scheme_str() == Some("socks5"));
+            let mut socks =
+                SocksV5::new(proxy.uri().clone(), direct).local_dns(proxy.uri().scheme_str() == Some("socks5"));
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
