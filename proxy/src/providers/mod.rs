@@ -1,9 +1,21 @@
 //! What the proxy knows of the four APIs: their routes, their streams, their errors, their tool calls. Pure functions of
 //! bytes and JSON that need no socket.
 
+mod calls;
+mod chat;
+mod continuation;
 mod error;
 mod facts;
+#[cfg(test)]
+mod fixture;
+mod gemini;
+mod join;
+mod messages;
+mod offer;
+mod responses;
 mod route;
+mod usage;
+mod value;
 
 use std::fmt;
 
@@ -12,6 +24,8 @@ use serde_json::Value;
 
 use crate::sse;
 
+pub use calls::{Outcome, ToolCall};
+pub use join::{Joiner, Output};
 pub use route::route;
 
 /// An API whose requests go through the stages.
@@ -107,8 +121,16 @@ pub struct Usage {
 
 /// Puts a stream together into the response that the API would have given without streaming.
 pub trait Assembler: Send {
-    /// Takes the next event.
-    fn feed(&mut self, event: &sse::Event<'_>);
+    /// Takes the next event. What is not JSON says nothing.
+    fn feed(&mut self, event: &sse::Event<'_>) {
+        if let Ok(data) = serde_json::from_str(&event.data) {
+            self.take(&data);
+        }
+    }
+
+    /// Takes the data of the next event.
+    fn take(&mut self, data: &Value);
+
     /// The response so far; none when the stream did not say anything that a response could be made of.
     fn response(&self) -> Option<Value>;
 }
@@ -125,16 +147,21 @@ impl Api {
 
     /// An assembler for its streams.
     pub fn assembler(self) -> Box<dyn Assembler> {
-        unimplemented!()
+        match self {
+            Self::Chat => Box::<chat::Assembler>::default(),
+            Self::Responses => Box::<responses::Assembler>::default(),
+            Self::Messages => Box::<messages::Assembler>::default(),
+            Self::Gemini => Box::<gemini::Assembler>::default(),
+        }
     }
 
     /// A response as the events of a stream that is correct for this API, with the end that it has.
-    pub fn stream_of(self, _response: &Value) -> Vec<Bytes> {
-        unimplemented!()
-    }
-
-    /// The provider's token account in a response.
-    pub fn usage(self, _response: &Value) -> Option<Usage> {
-        unimplemented!()
+    pub fn stream_of(self, response: &Value) -> Vec<Bytes> {
+        match self {
+            Self::Chat => chat::stream_of(response),
+            Self::Responses => responses::stream_of(response),
+            Self::Messages => messages::stream_of(response),
+            Self::Gemini => gemini::stream_of(response),
+        }
     }
 }
