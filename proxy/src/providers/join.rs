@@ -16,12 +16,7 @@ pub enum Output {
     /// The event that was fed goes to the client as it came.
     Same,
     /// The client gets this event.
-    Event {
-        /// Its `event:` field; empty for none.
-        name: String,
-        /// Its data.
-        data: String,
-    },
+    Event(Event<'static>),
 }
 
 /// What the sorter of an API makes of an event.
@@ -92,15 +87,9 @@ pub struct Joiner {
 }
 
 enum Held {
-    End {
-        name: String,
-        event: Value,
-    },
+    End(String, Value),
     /// Such as `[DONE]`.
-    Text {
-        name: String,
-        data: String,
-    },
+    Text(Event<'static>),
 }
 
 impl Joiner {
@@ -121,7 +110,8 @@ impl Joiner {
             if self.held.is_empty() {
                 out.push(Output::Same);
             } else {
-                self.held.push(Held::Text { name: event.name.clone().into(), data: event.data.clone().into() });
+                let (name, data) = (event.name.clone().into_owned(), event.data.clone().into_owned());
+                self.held.push(Held::Text(Event { name: name.into(), data: data.into() }));
             }
             return;
         };
@@ -130,10 +120,10 @@ impl Joiner {
         match sorted.now {
             Now::Same => out.push(Output::Same),
             Now::Nothing => {}
-            Now::Changed(value) => out.push(output(&event.name, &value)),
+            Now::Changed(value) => out.push(Output::Event(Event::new(&event.name, &value))),
         }
         let Some(end) = sorted.end else { return };
-        self.held.push(Held::End { name: event.name.clone().into(), event: end });
+        self.held.push(Held::End(event.name.clone().into_owned(), end));
         if !self.sorter.withholds() {
             self.finish(out);
         }
@@ -173,16 +163,12 @@ impl Joiner {
         }
         let joined = self.response().unwrap_or_default();
         for held in std::mem::take(&mut self.held) {
-            out.push(match held {
-                Held::End { name, event } => output(&name, &self.sorter.close(event, self.rounds.len() + 1, &joined)),
-                Held::Text { name, data } => Output::Event { name, data },
-            });
+            out.push(Output::Event(match held {
+                Held::End(name, event) => Event::new(&name, &self.sorter.close(event, self.rounds.len() + 1, &joined)),
+                Held::Text(event) => event,
+            }));
         }
     }
-}
-
-fn output(name: &str, value: &Value) -> Output {
-    Output::Event { name: name.to_owned(), data: value.to_string() }
 }
 
 impl Api {

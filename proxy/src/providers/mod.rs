@@ -8,6 +8,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod fixture;
+mod framing;
 mod gemini;
 mod join;
 mod messages;
@@ -19,12 +20,12 @@ mod value;
 
 use std::fmt;
 
-use bytes::Bytes;
 use serde_json::Value;
 
-use crate::sse;
+use crate::sse::Event;
 
 pub use calls::{Outcome, ToolCall};
+pub use framing::{Framing, Reader, Writer};
 pub use join::{Joiner, Output};
 pub use route::route;
 
@@ -71,15 +72,6 @@ impl fmt::Display for Provider {
     }
 }
 
-/// How a stream is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Framing {
-    /// Server-sent events.
-    Events,
-    /// One JSON list that grows: Gemini without `alt=sse`.
-    Array,
-}
-
 /// What a method, a path and headers ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -122,7 +114,7 @@ pub struct Usage {
 /// Puts a stream together into the response that the API would have given without streaming.
 pub trait Assembler: Send {
     /// Takes the next event. What is not JSON says nothing.
-    fn feed(&mut self, event: &sse::Event<'_>) {
+    fn feed(&mut self, event: &Event<'_>) {
         if let Ok(data) = serde_json::from_str(&event.data) {
             self.take(&data);
         }
@@ -156,7 +148,7 @@ impl Api {
     }
 
     /// A response as the events of a stream that is correct for this API, with the end that it has.
-    pub fn stream_of(self, response: &Value) -> Vec<Bytes> {
+    pub fn stream_of(self, response: &Value) -> Vec<Event<'static>> {
         match self {
             Self::Chat => chat::stream_of(response),
             Self::Responses => responses::stream_of(response),

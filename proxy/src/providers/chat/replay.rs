@@ -1,23 +1,22 @@
 //! A response of Chat Completions as chunks.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::super::value::list;
-use crate::sse;
+use crate::sse::Event;
 
 /// The chunks of a response: for each choice its role, its content, its calls and its end. The token account is in the last
 /// one, where clients that did not ask for it overlook it.
-pub(in super::super) fn stream_of(response: &Value) -> Vec<Bytes> {
+pub(in super::super) fn stream_of(response: &Value) -> Vec<Event<'static>> {
     let mut events = match response.get("choices").and_then(Value::as_array) {
         Some(choices) => chunks(response, choices),
-        None => vec![sse::frame(None, response)],
+        None => vec![Event::new("", response)],
     };
-    events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    events.push(Event { name: "".into(), data: "[DONE]".into() });
     events
 }
 
-fn chunks(response: &Value, choices: &[Value]) -> Vec<Bytes> {
+fn chunks(response: &Value, choices: &[Value]) -> Vec<Event<'static>> {
     let mut head = response.as_object().cloned().unwrap_or_default();
     let usage = head.shift_remove("usage");
     head.insert("object".into(), "chat.completion.chunk".into());
@@ -54,7 +53,7 @@ fn chunks(response: &Value, choices: &[Value]) -> Vec<Bytes> {
     if let (Some(usage), Some(last)) = (usage, chunks.last_mut()) {
         last.insert("usage".into(), usage);
     }
-    chunks.into_iter().map(|chunk| sse::frame(None, &Value::Object(chunk))).collect()
+    chunks.into_iter().map(|chunk| Event::new("", &Value::Object(chunk))).collect()
 }
 
 /// The first delta has what comes whole, the next ones have the text and the calls.
@@ -85,7 +84,7 @@ fn deltas(mut message: Map<String, Value>) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::super::super::Api;
-    use super::super::super::fixture::{read, round_trips};
+    use super::super::super::fixture::round_trips;
     use super::*;
 
     #[test]
@@ -111,9 +110,9 @@ mod tests {
         let response = json!({"id": "c", "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 1}});
         let events = stream_of(&response);
-        let last: Value = serde_json::from_str(&read(&events[events.len() - 2]).1).unwrap();
+        let last: Value = serde_json::from_str(&events[events.len() - 2].data).unwrap();
         assert_eq!(last["usage"]["prompt_tokens"], 1);
         assert_eq!(last["choices"][0]["finish_reason"], "stop");
-        assert_eq!(read(&events[events.len() - 1]).1, "[DONE]");
+        assert_eq!(events[events.len() - 1].data, "[DONE]");
     }
 }

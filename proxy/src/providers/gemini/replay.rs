@@ -1,13 +1,12 @@
 //! A response of `generateContent` as a stream.
 
-use bytes::Bytes;
 use serde_json::Value;
 
-use crate::sse;
+use crate::sse::Event;
 
 /// One chunk, which is what a short answer comes in.
-pub(in super::super) fn stream_of(response: &Value) -> Vec<Bytes> {
-    vec![sse::frame(None, response)]
+pub(in super::super) fn stream_of(response: &Value) -> Vec<Event<'static>> {
+    vec![Event::new("", response)]
 }
 
 #[cfg(test)]

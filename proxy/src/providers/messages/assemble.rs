@@ -126,11 +126,11 @@ mod tests {
     }
 
     fn delta(at: usize, delta: Value) -> Value {
-        json!({"type": "content_block_delta", "index": at, "delta": delta})
+        [("type", "content_block_delta".into()), ("index", at.into()), ("delta", delta)].into_iter().collect()
     }
 
     fn start(at: usize, block: Value) -> Value {
-        json!({"type": "content_block_start", "index": at, "content_block": block})
+        [("type", "content_block_start".into()), ("index", at.into()), ("content_block", block)].into_iter().collect()
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! A message of Anthropic's API as events.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::super::value::{list, text};
-use crate::sse;
+use crate::sse::Event;
 
 /// What a message says only at its end.
 const AT_END: [&str; 4] = ["stop_reason", "stop_sequence", "stop_details", "container"];
 
 /// The events of a message; what is no message is an error event.
-pub(in super::super) fn stream_of(response: &Value) -> Vec<Bytes> {
+pub(in super::super) fn stream_of(response: &Value) -> Vec<Event<'static>> {
     let Some(message) = response.as_object().filter(|message| message.get("type").is_none_or(|kind| kind != "error"))
     else {
-        return vec![sse::frame(Some("error"), response)];
+        return vec![Event::new("error", response)];
     };
     let mut events = Events(Vec::new());
     let mut head = message.clone();
@@ -37,7 +36,7 @@ pub(in super::super) fn stream_of(response: &Value) -> Vec<Bytes> {
     events.0
 }
 
-struct Events(Vec<Bytes>);
+struct Events(Vec<Event<'static>>);
 
 impl Events {
     fn push(&mut self, kind: &str, members: Value) {
@@ -46,7 +45,7 @@ impl Events {
         if let Value::Object(members) = members {
             event.extend(members);
         }
-        self.0.push(sse::frame(Some(kind), &Value::Object(event)));
+        self.0.push(Event::new(kind, &Value::Object(event)));
     }
 }
 
@@ -90,7 +89,7 @@ fn block_events(events: &mut Events, at: usize, block: &Value) {
 #[cfg(test)]
 mod tests {
     use super::super::super::Api;
-    use super::super::super::fixture::{read, round_trips};
+    use super::super::super::fixture::round_trips;
     use super::*;
 
     #[test]
@@ -116,7 +115,7 @@ mod tests {
     #[test]
     fn every_event_has_its_type_for_a_name() {
         let response = json!({"id": "m", "type": "message", "content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn"});
-        let names: Vec<_> = stream_of(&response).iter().map(|event| read(event).0).collect();
+        let names: Vec<_> = stream_of(&response).iter().map(|event| event.name.clone()).collect();
         let block = ["content_block_start", "content_block_delta", "content_block_stop"];
         assert_eq!(names, [&["message_start"][..], &block, &["message_delta", "message_stop"]].concat());
     }

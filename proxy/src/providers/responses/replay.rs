@@ -1,13 +1,12 @@
 //! A response of OpenAI Responses as events.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::super::value::{list, text};
-use crate::sse;
+use crate::sse::Event;
 
 /// The events of a response, ended as its status says; what is no response is an error event.
-pub(in super::super) fn stream_of(response: &Value) -> Vec<Bytes> {
+pub(in super::super) fn stream_of(response: &Value) -> Vec<Event<'static>> {
     let mut events = Events(Vec::new());
     let Some(whole) = response.as_object().filter(|whole| whole.contains_key("output")) else {
         let error = response.get("error").unwrap_or(response);
@@ -42,7 +41,7 @@ pub(in super::super) fn stream_of(response: &Value) -> Vec<Bytes> {
     events.0
 }
 
-struct Events(Vec<Bytes>);
+struct Events(Vec<Event<'static>>);
 
 impl Events {
     fn add(&mut self, kind: &str, members: Value) {
@@ -56,7 +55,7 @@ impl Events {
         event.insert("type".into(), kind.into());
         event.insert("sequence_number".into(), self.0.len().into());
         event.extend(members);
-        self.0.push(sse::frame(Some(kind), &Value::Object(event)));
+        self.0.push(Event::new(kind, &Value::Object(event)));
     }
 }
 
@@ -145,7 +144,7 @@ fn with(object: &Value, key: &str, value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::super::super::Api;
-    use super::super::super::fixture::{assembled, events, round_trips};
+    use super::super::super::fixture::{assembled, round_trips};
     use super::*;
 
     fn response(status: &str) -> Value {
@@ -164,8 +163,8 @@ mod tests {
     fn a_response_becomes_a_stream_and_the_stream_the_response() {
         for status in ["completed", "incomplete", "failed"] {
             round_trips(Api::Responses, &response(status));
-            let last = events(&stream_of(&response(status)).concat()).pop().unwrap();
-            assert_eq!(last.0, format!("response.{status}"));
+            let last = stream_of(&response(status)).pop().unwrap();
+            assert_eq!(last.name, format!("response.{status}"));
         }
     }
 
@@ -174,10 +173,10 @@ mod tests {
         let response = response("completed");
         let mut stream = stream_of(&response);
         stream.pop();
-        assert_eq!(assembled(Api::Responses, &stream.concat()).unwrap()["output"], response["output"]);
+        assert_eq!(assembled(Api::Responses, &stream).unwrap()["output"], response["output"]);
         // Without the finished items the deltas alone make them, but for what only an end says.
-        stream.retain(|event| !event.starts_with(b"event: response.output_item.done"));
-        let output = &assembled(Api::Responses, &stream.concat()).unwrap()["output"];
+        stream.retain(|event| event.name != "response.output_item.done");
+        let output = &assembled(Api::Responses, &stream).unwrap()["output"];
         assert_eq!(output[0], response["output"][0]);
         assert_eq!(output[1]["content"], response["output"][1]["content"]);
         assert_eq!(output[2]["arguments"], "{}");
@@ -186,11 +185,11 @@ mod tests {
 
     #[test]
     fn events_are_counted_and_an_error_is_one() {
-        for (at, (name, data)) in events(&stream_of(&response("completed")).concat()).into_iter().enumerate() {
-            let data: Value = serde_json::from_str(&data).unwrap();
-            assert_eq!((data["sequence_number"].as_u64(), text(&data, "type")), (Some(at as u64), name.as_str()));
+        for (at, event) in stream_of(&response("completed")).iter().enumerate() {
+            let data: Value = serde_json::from_str(&event.data).unwrap();
+            assert_eq!((data["sequence_number"].as_u64(), text(&data, "type")), (Some(at as u64), &*event.name));
         }
         let error = stream_of(&json!({"error": {"message": "no", "code": "x"}}));
-        assert_eq!(events(&error.concat())[0].0, "error");
+        assert_eq!(error[0].name, "error");
     }
 }
