@@ -6,9 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use headroom_core::JsonBody;
 use headroom_core::ccr::RETRIEVE_TOOL;
 use headroom_proxy::providers::{Api, Framing, Joiner, Outcome, Output, Reader, Writer};
 use headroom_proxy::sse::{Event, Piece};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const APIS: [(Api, &str); 4] =
@@ -338,5 +340,99 @@ fn a_whole_response_as_a_stream_is_that_response() {
         let mut assembler = api.assembler();
         api.stream_of(&response).iter().for_each(|event| assembler.feed(event));
         assert_eq!(assembler.response(), Some(response), "{name}");
+    }
+}
+
+/// The words of all four APIs, in places where they may mean nothing.
+const WORDS: [&str; 44] = [
+    "type",
+    "index",
+    "delta",
+    "content_block",
+    "content_block_start",
+    "content_block_delta",
+    "message_start",
+    "message",
+    "message_delta",
+    "content",
+    "text",
+    "tool_use",
+    "name",
+    RETRIEVE_TOOL,
+    "usage",
+    "choices",
+    "tool_calls",
+    "function",
+    "arguments",
+    "finish_reason",
+    "stop",
+    "logprobs",
+    "response",
+    "response.completed",
+    "response.output_item.added",
+    "response.output_text.delta",
+    "item",
+    "output",
+    "output_index",
+    "sequence_number",
+    "function_call",
+    "candidates",
+    "parts",
+    "functionCall",
+    "finishReason",
+    "usageMetadata",
+    "input",
+    "tools",
+    "messages",
+    "contents",
+    "error",
+    "citations",
+    "citation",
+    "stop_reason",
+];
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = || prop::sample::select(&WORDS[..]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        prop::sample::select(vec![0, 1, 2, u64::MAX]).prop_map(Value::from),
+        word().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((word(), inner), 0..5).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn nonsense_harms_nobody(events in prop::collection::vec(any_json(), 0..6), body in any_json()) {
+        let body = JsonBody::parse(body.to_string()).unwrap();
+        for (api, _) in APIS {
+            let mut joiner = Joiner::new(api);
+            let mut out = Vec::new();
+            for round in 0..2 {
+                for event in &events {
+                    joiner.feed(&Event::new("", event), &mut out);
+                }
+                joiner.outcome();
+                if round == 0 {
+                    joiner.next_round();
+                }
+            }
+            joiner.finish(&mut out);
+            for response in events.iter().cloned().chain(joiner.response()) {
+                api.stream_of(&response);
+                api.usage(&response);
+                api.outcome(&response);
+                api.join(&[response.clone(), response.clone()]);
+                api.continuation(&body, &response, std::slice::from_ref(&response));
+            }
+            api.facts(&body);
+            api.offer(&body);
+        }
     }
 }

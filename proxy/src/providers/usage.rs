@@ -2,7 +2,18 @@
 
 use serde_json::Value;
 
-use super::{Api, Usage};
+use super::Api;
+
+/// The provider's own token account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the request, cached ones included.
+    pub input: u64,
+    /// Of those, read from the provider's prompt cache.
+    pub cached: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+}
 
 impl Api {
     /// The provider's token account in a response.

@@ -24,6 +24,8 @@ impl super::super::Assembler for Assembler {
         for (key, value) in members {
             match key.as_str() {
                 "choices" => list(chunk, "choices").iter().for_each(|choice| self.choice(choice)),
+                // Padding that hides the length of a chunk.
+                "obfuscation" => {}
                 "object" => {
                     self.response.insert(key.clone(), "chat.completion".into());
                 }

@@ -100,7 +100,7 @@ impl Sorter {
     fn numbered(&mut self, mut event: Value, place: Option<u64>) -> Value {
         if let Some(number) = event.get_mut("sequence_number") {
             *number = self.next_number.into();
-            self.next_number += 1;
+            self.next_number = self.next_number.saturating_add(1);
         }
         if let (Some(place), Some(slot)) = (place, event.get_mut("output_index")) {
             *slot = place.into();
