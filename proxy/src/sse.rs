@@ -18,21 +18,68 @@ pub struct Event<'a> {
     pub data: Cow<'a, str>,
 }
 
-/// The bytes of a stream up to a blank line and with it: an event, or comments and fields that make none.
+impl Event<'static> {
+    /// An event with this name, or with none, and JSON data.
+    pub fn new(name: &str, data: &Value) -> Self {
+        Self { name: name.to_owned().into(), data: data.to_string().into() }
+    }
+}
+
+impl Event<'_> {
+    /// The event as it is written into a stream.
+    pub fn to_bytes(&self) -> Bytes {
+        let mut text = String::with_capacity(self.data.len() + self.name.len() + 24);
+        if !self.name.is_empty() {
+            text.extend(["event: ", &self.name, "\n"]);
+        }
+        for line in self.data.split('\n') {
+            text.extend(["data: ", line, "\n"]);
+        }
+        text.push('\n');
+        text.into()
+    }
+}
+
+/// The bytes of a stream up to the end of an event and with it: an event, or comments and fields that make none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// As it came.
     pub raw: Bytes,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     /// Only the first frame of a stream may begin with a byte order mark.
-    is_first: bool,
+    First,
+    Later,
+    /// The second half of a line end that was cut.
+    LineEnd,
+    /// An item of a list, behind this many bytes.
+    Item(usize),
 }
 
 impl Frame {
+    /// A frame that is an item of a list, behind this many bytes of `raw`.
+    pub(crate) fn item(raw: Bytes, start: usize) -> Self {
+        Self { raw, kind: Kind::Item(start) }
+    }
+
+    /// Whether it is the second half of a line end, which belongs to the frame before.
+    pub(crate) fn is_line_end(&self) -> bool {
+        self.kind == Kind::LineEnd
+    }
+
     /// The event; none when the frame has no `data:` line. What is no UTF-8 becomes U+FFFD.
     pub fn event(&self) -> Option<Event<'_>> {
         let mut rest: &[u8] = &self.raw;
-        if self.is_first {
-            rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        match self.kind {
+            Kind::First => rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest),
+            Kind::Later | Kind::LineEnd => {}
+            Kind::Item(start) => {
+                let data = String::from_utf8_lossy(rest.get(start..).unwrap_or_default());
+                return Some(Event { name: Cow::Borrowed(""), data });
+            }
         }
         let mut name = Cow::Borrowed("");
         let mut data: Option<Cow<'_, str>> = None;
@@ -117,10 +164,19 @@ impl Splitter {
         if self.is_over {
             return sink(Piece::Unread(bytes.clone()));
         }
+        if bytes.is_empty() {
+            return;
+        }
         let mut start = 0;
-        // The LF of a line end that is cut opens the next frame, where it says nothing: no frame waits for it.
-        let mut line = usize::from(self.after_cr && bytes.first() == Some(&b'\n'));
-        self.after_cr &= bytes.is_empty();
+        let mut line = 0;
+        if std::mem::take(&mut self.after_cr) && bytes.first() == Some(&b'\n') {
+            line = 1;
+            // No event waits for the LF of a line end that is cut; it follows as a frame that says nothing.
+            if self.started.is_empty() {
+                start = 1;
+                sink(Piece::Frame(Frame { raw: bytes.slice(..1), kind: Kind::LineEnd }));
+            }
+        }
         while let Some(length) = memchr2(b'\n', b'\r', &bytes[line..]) {
             let is_blank = self.line_is_blank && length == 0;
             let mut end = line + length + 1;
@@ -169,7 +225,7 @@ impl Splitter {
             self.started.extend_from_slice(&end);
             self.started.split().freeze()
         };
-        Frame { raw, is_first: std::mem::take(&mut self.is_first) }
+        Frame { raw, kind: if std::mem::take(&mut self.is_first) { Kind::First } else { Kind::Later } }
     }
 
     fn give_up(&mut self, rest: &Bytes, mut sink: impl FnMut(Piece)) {
@@ -179,14 +235,6 @@ impl Splitter {
                 sink(Piece::Unread(bytes));
             }
         }
-    }
-}
-
-/// An event as bytes.
-pub(crate) fn frame(name: Option<&str>, data: &Value) -> Bytes {
-    match name {
-        Some(name) => format!("event: {name}\ndata: {data}\n\n").into(),
-        None => format!("data: {data}\n\n").into(),
     }
 }
 
@@ -233,6 +281,14 @@ mod tests {
             assert_eq!(read(99, &[text.as_bytes()]).0, pairs(expected), "{text:?}");
         }
         assert_eq!(read(99, &[b"data: \xff\n\n"]).0, pairs(&[("", "\u{fffd}")]));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (name, data) in [("", "a"), ("x", "a\nb\n"), ("x", "")] {
+            let event = Event { name: name.into(), data: data.into() };
+            assert_eq!(read(99, &[&event.to_bytes()]).0, pairs(&[(name, data)]));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Api, Provider};
-use crate::sse;
+use crate::sse::Event;
 
 impl Provider {
     /// The body of an error, with the type that the provider's own errors with this status have.
@@ -39,17 +39,17 @@ impl Api {
     }
 
     /// An error as the last event of a stream that has begun.
-    pub fn stream_error(self, status: StatusCode, message: &str) -> Bytes {
+    pub fn stream_error(self, status: StatusCode, message: &str) -> Event<'static> {
         let error = self.provider().error_value(status, message);
         match self {
             Self::Responses => {
                 let code = openai_type(status).1.unwrap_or("server_error");
                 let event =
                     json!({"type": "error", "code": code, "message": message, "param": null, "sequence_number": 0});
-                sse::frame(Some("error"), &event)
+                Event::new("error", &event)
             }
-            Self::Messages => sse::frame(Some("error"), &error),
-            Self::Chat | Self::Gemini => sse::frame(None, &error),
+            Self::Messages => Event::new("error", &error),
+            Self::Chat | Self::Gemini => Event::new("", &error),
         }
     }
 }
@@ -135,7 +135,9 @@ mod tests {
 
     #[test]
     fn an_error_in_a_stream_is_an_event() {
-        let text = |api: Api| String::from_utf8(api.stream_error(StatusCode::BAD_GATEWAY, "gone").to_vec()).unwrap();
+        let text = |api: Api| {
+            String::from_utf8(api.stream_error(StatusCode::BAD_GATEWAY, "gone").to_bytes().to_vec()).unwrap()
+        };
         assert!(
             text(Api::Messages)
                 .starts_with("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\"")

@@ -3,7 +3,18 @@
 use headroom_core::JsonBody;
 use headroom_core::json::{Cursor, Kind};
 
-use super::{Api, Facts};
+use super::Api;
+
+/// What the body of a request says that the proxy needs to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The model; empty when the body names none.
+    pub model: String,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// Whether the request offers tools.
+    pub has_tools: bool,
+}
 
 impl Api {
     /// What a request body says. Of a WebSocket frame with the body under `response` it is that body's.

@@ -2,7 +2,24 @@
 
 use http::{HeaderMap, Method};
 
-use super::{Api, Framing, Provider, Route};
+use super::{Api, Framing, Provider};
+
+/// What a method, a path and headers ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Whose upstream it goes to.
+    pub provider: Provider,
+    /// The API when the request goes through the stages; none passes through.
+    pub api: Option<Api>,
+    /// The model when the path names it (Gemini).
+    pub model: Option<String>,
+    /// Whether the path itself asks for a stream (Gemini).
+    pub streams: bool,
+    /// How the stream of an answer is written if there is one.
+    pub framing: Framing,
+    /// Whether the answer is not the model's but the number of the request's tokens.
+    pub counts: bool,
+}
 
 /// The paths of OpenAI Responses, over HTTP and WebSocket. Codex with a ChatGPT login uses those of ChatGPT's own backend.
 const RESPONSES_PATHS: [&str; 4] =
