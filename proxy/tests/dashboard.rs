@@ -3,12 +3,16 @@
 mod browser;
 mod observed;
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Router;
+use axum::extract::Request;
 use browser::Browser;
 use headroom_proxy::observe::{ObserveOptions, Observer};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 /// How long a test may take before it counts as stuck.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -23,11 +27,10 @@ async fn browser() -> Option<Browser> {
     browser
 }
 
-/// Serves an observer's routes and gives the page's address.
-async fn serve(observer: &Observer) -> String {
+/// Serves routes and gives the page's address.
+async fn serve(routes: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}/dashboard", listener.local_addr().expect("an address"));
-    let routes = observer.routes();
     tokio::spawn(async move { axum::serve(listener, routes).await });
     address
 }
@@ -41,7 +44,7 @@ fn now_ms() -> u64 {
 async fn opened(observer: &Observer, width: u32, height: u32) -> Option<Browser> {
     let mut browser = browser().await?;
     browser.resize(width, height, width < 500).await;
-    browser.open(&serve(observer).await).await;
+    browser.open(&serve(observer.routes()).await).await;
     browser
         .until("location.pathname === '/dashboard' && document.getElementById('main').dataset.state !== 'waiting'")
         .await;
@@ -174,23 +177,29 @@ async fn everything_can_be_reached_with_the_keyboard() {
 }
 
 #[tokio::test]
-async fn comes_back_when_the_stream_drops() {
+async fn comes_back_when_the_stream_drops_and_forgets_the_requests_of_another_proxy() {
     tokio::time::timeout(LIMIT, async {
-        let observer = with_records();
-        let Some(mut browser) = opened(&observer, 1280, 900).await else { return };
-        browser.until("document.getElementById('connection').dataset.state === 'live'").await;
-        browser
-            .value(
-                "window.lost = new Promise((done) => new MutationObserver(() => \
-                       document.getElementById('connection').dataset.state === 'lost' && done(true))\
-                       .observe(document.getElementById('connection'), { attributes: true })); 0",
-            )
-            .await;
-        observer.close();
-        assert_eq!(browser.value("window.lost").await, true);
-        // Each try says hello before it ends again.
-        browser.until("document.getElementById('connection').dataset.state === 'live'").await;
-        assert_eq!(browser.value("document.querySelectorAll('.request').length").await, 100);
+        let Some(mut browser) = browser().await else { return };
+        let first = with_records();
+        // The same address, now of one proxy and then of another.
+        let current = Arc::new(Mutex::new(first.clone()));
+        let observers = Arc::clone(&current);
+        let routes = Router::new().fallback(move |request: Request| {
+            let observer = observers.lock().expect("no thread died").clone();
+            observer.routes().oneshot(request)
+        });
+        browser.open(&serve(routes).await).await;
+        browser.until("document.querySelectorAll('.request').length === 100").await;
+        let states = "window.states = []; new MutationObserver(() => \
+                      states.push(document.getElementById('connection').dataset.state))\
+                      .observe(document.getElementById('connection'), { attributes: true }); 0";
+        browser.value(states).await;
+        let second = Observer::new(ObserveOptions::default());
+        observed::records(now_ms()).into_iter().take(3).for_each(|record| second.record(record));
+        *current.lock().expect("no thread died") = second;
+        first.close();
+        browser.until("states.includes('lost') && states.at(-1) === 'live'").await;
+        browser.until("document.querySelectorAll('.request').length === 3").await;
     })
     .await
     .expect("in time");

@@ -19,6 +19,9 @@ const ROWS: usize = 100;
 /// Chosen by hand: a person sees no difference, and a busy proxy writes four events a second.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How long a page waits before it asks again when its stream broke.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Where a page is.
 #[derive(Clone, Copy)]
 enum Place {
@@ -48,7 +51,7 @@ pub(super) fn events(
                     "started_ms": observer.started_ms(),
                     "resumed": resumed > 0,
                 });
-                return Some((Ok(event("hello", &hello)), (observer, resumed, Place::After(resumed))));
+                return Some((Ok(event("hello", &hello).retry(RETRY)), (observer, resumed, Place::After(resumed))));
             }
             Place::After(number) => number,
         };

@@ -24,6 +24,7 @@ function drawn(name, options = {}, ...children) {
 
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const count = (number, one, many) => `${whole.format(number)} ${number === 1 ? one : many}`;
 const large = (number) => (number < 10_000 ? whole.format(number) : short.format(number));
 function percent(part, of) {
@@ -33,8 +34,8 @@ function percent(part, of) {
 }
 function dollars(amount) {
   if (amount === null || amount === undefined) return "–";
-  const digits = amount === 0 || amount >= 1 ? 2 : amount >= 0.01 ? 3 : 5;
-  return `$${amount.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+  if (amount === 0 || amount >= 0.1) return `$${cents.format(amount)}`;
+  return amount < 0.0001 ? "< $0.0001" : `$${amount.toFixed(amount < 0.001 ? 4 : 3)}`;
 }
 function duration(ms) {
   if (ms === null || ms === undefined) return "–";
@@ -73,7 +74,7 @@ function showStats(stats) {
   say("removed-detail", `${percent(totals.tokens_removed, totals.tokens_before)} of the ${large(totals.tokens_before)} that clients sent`);
   say("money", dollars(totals.removed_list_price_usd));
   const unpriced = totals.unpriced_tokens_removed;
-  say("money-detail", `${money.meaning}${unpriced ? `; ${large(unpriced)} more of models without a known price` : ""}`);
+  say("money-detail", `${money.meaning}, caching discounts aside${unpriced ? `; ${large(unpriced)} tokens more have no known price` : ""}`);
   byId("money-detail").title = `${money.source}, ${money.as_of}`;
   say("count", large(totals.requests));
   const notes = [
@@ -231,7 +232,7 @@ function request(row) {
     element("span", { class: "when detail" }, clock(row.time_ms)),
     element("span", { class: "what" }, element("span", { class: "model" }, row.model || row.path || "(no model)"), element("span", { class: "detail" }, `${row.provider}, ${way}`)),
     element("span", { class: "tokens" }, row.tokens_before ? `${large(row.tokens_before)} → ${large(row.tokens_after)}` : "–"),
-    element("span", { class: "share" }, element("span", { class: "bar", "aria-hidden": "true" }, share), percent(row.tokens_removed, row.tokens_before)),
+    element("span", { class: "share" }, element("span", { class: "bar", "aria-hidden": "true" }, share), element("span", {}, percent(row.tokens_removed, row.tokens_before))),
     element("span", { class: "price" }, row.tokens_removed ? dollars(row.removed_list_price_usd) : "–"),
     element("span", { class: "took" }, `${duration(row.overhead_ms)} / ${duration(row.total_ms)}`),
     element("span", { class: "status" }, element("span", { class: `chip${failed || row.failed ? " bad" : ""}` }, failed ? status : chip)));
