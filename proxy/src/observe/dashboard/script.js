@@ -28,9 +28,9 @@ const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFra
 const count = (number, one, many) => `${whole.format(number)} ${number === 1 ? one : many}`;
 const large = (number) => (number < 10_000 ? whole.format(number) : short.format(number));
 function percent(part, of) {
-  if (!of) return "0 %";
+  if (!of) return "0\u00a0%";
   const share = (100 * part) / of;
-  return `${share > 0 && share < 9.95 ? share.toFixed(1) : Math.round(share)} %`;
+  return `${share > 0 && share < 9.95 ? share.toFixed(1) : Math.round(share)}\u00a0%`;
 }
 function dollars(amount) {
   if (amount === null || amount === undefined) return "–";
@@ -39,21 +39,21 @@ function dollars(amount) {
 }
 function duration(ms) {
   if (ms === null || ms === undefined) return "–";
-  if (ms < 1) return `${Math.round(ms * 1000)} µs`;
-  if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  if (ms < 1) return `${Math.round(ms * 1000)}\u00a0µs`;
+  if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}\u00a0s`;
+  return `${Math.floor(ms / 60_000)}\u00a0min ${Math.round((ms % 60_000) / 1000)}\u00a0s`;
 }
 function age(seconds) {
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+  if (seconds < 60) return `${seconds}\u00a0s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}\u00a0min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}\u00a0h ${Math.floor((seconds % 3600) / 60)}\u00a0min`;
+  return `${Math.floor(seconds / 86_400)}\u00a0d ${Math.floor((seconds % 86_400) / 3600)}\u00a0h`;
 }
 function size(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KB`;
-  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+  if (bytes < 1024) return `${bytes}\u00a0B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)}\u00a0KB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)}\u00a0MB`;
 }
 const clock = (ms, options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }) =>
   new Intl.DateTimeFormat("en", options).format(ms);
@@ -89,7 +89,7 @@ function showStats(stats) {
 
   const models = [...stats.by_model].sort((one, other) => other.tokens_removed - one.tokens_removed);
   byId("models").replaceChildren(...models.slice(0, 8).map((model) => element("tr", {},
-    element("th", { scope: "row" }, model.name),
+    element("th", { scope: "row", title: model.name }, element("span", {}, model.name)),
     element("td", {}, large(model.requests)),
     element("td", { title: `${whole.format(model.tokens_removed)} of ${whole.format(model.tokens_before)} tokens` },
       percent(model.tokens_removed, model.tokens_before)),
