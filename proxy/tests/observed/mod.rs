@@ -35,7 +35,8 @@ fn record(number: u64, time_ms: u64) -> RequestRecord {
         _ => 200,
     };
     let tokens_before = 900 + dice % 47_000;
-    let tokens_after = if bypass || number % 5 == 0 { tokens_before } else { tokens_before * (30 + dice % 60) / 100 };
+    let tokens_after =
+        if bypass || number.is_multiple_of(5) { tokens_before } else { tokens_before * (30 + dice % 60) / 100 };
     let own_ms = 0.08 + (dice % 900) as f64 / 200.0;
     let cached = number % 37 == 11;
     let upstream_ms = (!cached).then(|| 300.0 + (dice % 17_000) as f64);
@@ -100,7 +101,7 @@ fn extensions(number: u64) -> Vec<Invocation> {
         duration_ms,
         warning: warning.map(str::to_owned),
     };
-    let redact = if number % 9 == 0 { Outcome::Changed } else { Outcome::Ran };
+    let redact = if number.is_multiple_of(9) { Outcome::Changed } else { Outcome::Ran };
     let audit = match number % 50 {
         17 => call("audit-trail", "post_send", Outcome::TimedOut, 250.0, Some("expected an answer within 250 ms")),
         18 => call("audit-trail", "post_send", Outcome::BreakerOpen, 0.0, None),
