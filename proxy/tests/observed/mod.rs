@@ -39,7 +39,7 @@ fn record(number: u64, time_ms: u64) -> RequestRecord {
         if bypass || number.is_multiple_of(5) { tokens_before } else { tokens_before * (30 + dice % 60) / 100 };
     let own_ms = 0.08 + (dice % 900) as f64 / 200.0;
     let cached = number % 37 == 11;
-    let upstream_ms = (!cached).then(|| 300.0 + (dice % 17_000) as f64);
+    let upstream_ms = (!cached).then_some(300.0 + (dice % 17_000) as f64);
     let change = tokens_after < tokens_before;
     let last = number == 199;
     RequestRecord {
@@ -121,7 +121,7 @@ fn changes(number: u64, last: bool) -> Vec<Change> {
     let mut after = before.clone();
     for line in 0..180 {
         let text = format!("test ledger::entry_{line:03} ... ok\n");
-        if line < 4 || line > 176 {
+        if !(4..=176).contains(&line) {
             after.push_str(&text);
         }
         if line == 4 {
