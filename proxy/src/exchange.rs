@@ -9,7 +9,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use crate::headers;
-use crate::providers::{self, Route};
+use crate::observe::{Observer, RequestRecord};
+use crate::providers::{self, Api, Route};
+use crate::routes;
+use crate::seen::Seen;
 
 /// A request and what is known of it.
 #[derive(Debug)]
@@ -22,27 +25,53 @@ pub(crate) struct Exchange {
     /// Path and query without `/p/<project>`.
     pub(crate) target: String,
     pub(crate) route: Route,
+    /// Whether it is for Headroom itself.
+    pub(crate) is_own: bool,
+    /// What is told of it when it is over.
+    pub(crate) seen: Seen,
 }
 
 impl Exchange {
     /// Reads the head of a request.
-    pub(crate) fn new(id: Arc<str>, parts: &Parts) -> Self {
+    pub(crate) fn new(id: Arc<str>, parts: &Parts, observer: &Observer) -> Self {
         let whole = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let (project, target) = split_project(whole);
         let project = project.or_else(|| headers::text(&parts.headers, "x-headroom-project"));
+        let route = providers::route(&parts.method, target, &parts.headers);
+        let path = path(target);
+        let is_own = routes::is_own(path);
+        let seen = if is_own {
+            Seen::nothing()
+        } else {
+            let record = RequestRecord {
+                request_id: id.to_string(),
+                provider: route.provider.name(),
+                api: route.api.map_or("", Api::name),
+                path: path.to_owned(),
+                model: route.model.clone().unwrap_or_default(),
+                ..RequestRecord::default()
+            };
+            Seen::new(observer, record)
+        };
         Self {
             id,
             started: Instant::now(),
             project: project.map(str::to_owned),
-            route: providers::route(&parts.method, target, &parts.headers),
             target: target.to_owned(),
+            route,
+            is_own,
+            seen,
         }
     }
 
     /// The path without the query, which may hold a key.
     pub(crate) fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        path(&self.target)
     }
+}
+
+fn path(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 /// `/p/<project>/rest` is `/rest` of a project.

@@ -26,10 +26,11 @@ pub(crate) async fn forward(
     let body = if size.exact() == Some(0) && repeats(&parts.method) {
         OutboundBody::Held(Default::default())
     } else {
-        OutboundBody::Passing(Body::new(Paced::new(body, Some(limit), stack.options.timeouts.idle())))
+        let body = Paced::new(body, Some(limit), stack.options.timeouts.idle());
+        OutboundBody::Passing(exchange.seen.measured(Body::new(body)))
     };
     let outbound = outbound(stack, exchange, parts, body)?;
-    Ok(back(stack, stack.client.send(outbound).await?))
+    Ok(back(stack, exchange, stack.client.send(outbound).await?))
 }
 
 /// Whether asking twice is as asking once.
@@ -48,13 +49,15 @@ pub(crate) fn outbound(
     let uri = base.join(&exchange.target)?;
     let mut headers = parts.headers;
     headers::strip_for_upstream(&mut headers);
+    exchange.seen.asked();
     Ok(Outbound { method: parts.method, uri, headers, body })
 }
 
 /// An upstream's answer as its client gets it.
-pub(crate) fn back(stack: &Stack, response: Response<Incoming>) -> Response<Body> {
+pub(crate) fn back(stack: &Stack, exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     headers::strip_hop_by_hop(&mut parts.headers);
     parts.version = http::Version::HTTP_11;
-    Response::from_parts(parts, Body::new(Paced::new(body, None, stack.options.timeouts.idle())))
+    let body = Body::new(Paced::new(body, None, stack.options.timeouts.idle()));
+    Response::from_parts(parts, exchange.seen.timed(body))
 }

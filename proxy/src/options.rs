@@ -38,6 +38,11 @@ pub struct ProxyOptions {
     pub response_cache: bool,
     /// Whether the model is offered the tool that brings originals back, and its calls are answered here. Default: true.
     pub retrieval_tool: bool,
+    /// Whether the dashboard shows texts before and after; without it none are kept. Default: true.
+    pub dashboard_texts: bool,
+    /// What models cost that have another price than their list price, in dollars per million input tokens; a name may end
+    /// in `*`. Default: none.
+    pub prices: BTreeMap<String, f64>,
     /// How requests are compressed; the table `compress` beside `proxy` in `headroom.toml`.
     #[serde(skip)]
     pub compress: CompressOptions,
@@ -58,6 +63,8 @@ impl Default for ProxyOptions {
             retries: Retries::default(),
             response_cache: false,
             retrieval_tool: true,
+            dashboard_texts: true,
+            prices: BTreeMap::new(),
             compress: CompressOptions::default(),
         }
     }

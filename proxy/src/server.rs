@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
 use crate::guard::{Origins, Token};
+use crate::observe::{ObserveOptions, Observer, PriceTable};
 use crate::options::ProxyOptions;
 use crate::routes;
 use crate::stack::{self, Stack};
@@ -66,6 +67,7 @@ impl Proxy {
         extensions: Arc<PipelineExtensionManager>,
     ) -> Result<RunningProxy, StartError> {
         options.validate()?;
+        let observer = observer(&options)?;
         let extensions = Arc::new(extensions.hosted_by(Arc::new(TokioTimer), Some(EXTENSION_TIMEOUT)));
         let engine = engine(options.store.clone());
         emit(&extensions, PipelineStage::Setup, &options, None, &[]).await?;
@@ -84,7 +86,8 @@ impl Proxy {
             client: Client::new(&options),
             upstreams: Table::new(&options.upstreams),
             origins: Origins::new(&options),
-            token: Token::new(options.token.clone()),
+            token: Token::new(options.token.clone(), address.port()),
+            observer,
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             options,
@@ -147,6 +150,15 @@ fn engine(store: Option<String>) -> Engine {
             open_store(&path)
         }
     }))
+}
+
+/// What is kept of requests to be shown.
+fn observer(options: &ProxyOptions) -> Result<Observer, StartError> {
+    let prices = PriceTable::default()
+        .with_overrides(&options.prices)
+        .map_err(|error| StartError::Configuration(error.to_string()))?;
+    let dashboard_texts = options.dashboard_texts;
+    Ok(Observer::new(ObserveOptions { dashboard_texts, prices, ..ObserveOptions::default() }))
 }
 
 /// An event of the process.
@@ -253,6 +265,8 @@ impl Server {
         }
         // From here on connections are refused.
         drop(listener);
+        // A page that watches would keep its connection.
+        self.stack.observer.close();
         let drained = async {
             graceful.shutdown().await;
             self.stack.tasks.close();

@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::error::ProxyError;
 use crate::exchange::{Exchange, id_header, new_id};
 use crate::guard::{Origins, Token};
+use crate::observe::Observer;
 use crate::options::ProxyOptions;
 use crate::upstream::{Client, Table};
 use crate::{forward, headers, lifecycle, routes};
@@ -28,6 +29,7 @@ pub(crate) struct Stack {
     pub(crate) upstreams: Table,
     pub(crate) origins: Origins,
     pub(crate) token: Token,
+    pub(crate) observer: Observer,
     /// What goes on after its request, such as the last stage of a stream; a drain waits for it.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the proxy is to stop.
@@ -40,9 +42,9 @@ pub(crate) async fn serve(stack: Arc<Stack>, own: Router, request: Request<Incom
     // First of all an id, so that every answer has one, errors included.
     let id = new_id();
     let header = id_header(&id);
-    let exchange = Arc::new(Exchange::new(id, &parts));
-    let is_own = routes::is_own(exchange.path());
-    let outcome = pass(&stack, &exchange, own, is_own, Request::from_parts(parts, body)).await;
+    let exchange = Arc::new(Exchange::new(id, &parts, &stack.observer));
+    let is_own = exchange.is_own;
+    let outcome = pass(&stack, &exchange, own, Request::from_parts(parts, body)).await;
     let mut response = outcome.unwrap_or_else(|error| {
         log::info!(target: "headroom.proxy", "{} {}: {error}", exchange.id, exchange.path());
         error.response((!is_own).then_some(exchange.route.provider))
@@ -51,14 +53,13 @@ pub(crate) async fn serve(stack: Arc<Stack>, own: Router, request: Request<Incom
         routes::secure(response.headers_mut());
     }
     response.headers_mut().insert("x-headroom-request-id", header);
-    response
+    exchange.seen.clone().answer(response)
 }
 
 async fn pass(
     stack: &Arc<Stack>,
     exchange: &Arc<Exchange>,
     own: Router,
-    is_own: bool,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, ProxyError> {
     let (parts, body) = request.into_parts();
@@ -72,20 +73,27 @@ async fn pass(
     // Pages of other sites end here, whatever they ask for and whatever they know.
     stack.origins.check(&parts)?;
 
-    // Whoever may not ask ends here; only liveness is everybody's business.
+    // Whoever may not ask ends here; only liveness is everybody's business. A browser may show the token once.
     if !routes::is_open(exchange.path()) {
-        stack.token.check(&parts.headers, is_own)?;
+        if let Some(welcome) = stack.token.welcome(exchange.path(), &parts)? {
+            return Ok(welcome);
+        }
+        stack.token.check(exchange.path(), &parts, exchange.is_own)?;
     }
 
     // Headroom's own routes speak to nobody upstream.
-    if is_own {
+    if exchange.is_own {
         let request = Request::from_parts(routes::at(parts, exchange), Body::new(body));
         let Ok(response) = own.oneshot(request).await;
         return Ok(response);
     }
 
+    // Only who may ask says under which names a request is counted.
+    exchange.seen.labels(exchange.project.as_deref(), &parts.headers);
+
     // Bypass before anything reads the request: no event, nothing parsed.
     if headers::is_bypass(&parts.headers) {
+        exchange.seen.note(|record| record.bypass = true);
         return forward::forward(stack, exchange, parts, body).await;
     }
 

@@ -99,6 +99,12 @@ impl Run {
         &self.result
     }
 
+    /// What extensions were called so far, and deliberately not.
+    #[must_use]
+    pub fn invocations(&self) -> &[Invocation] {
+        &self.invocations
+    }
+
     /// The metadata, which lives as long as the request.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata

@@ -1,5 +1,6 @@
 //! Who may ask: the right host, the right origin, the right token.
 
+mod cookie;
 mod origin;
 mod token;
 

@@ -1,7 +1,9 @@
 //! The proxy's token.
 
-use http::{HeaderMap, header};
+use http::header;
+use http::request::Parts;
 
+use super::cookie::Cookie;
 use crate::error::ProxyError;
 use crate::secret::Secret;
 
@@ -10,23 +12,37 @@ const HEADER: &str = "x-headroom-proxy-token";
 /// Asks for the proxy's token where there is one.
 ///
 /// On the routes of providers only `x-headroom-proxy-token` counts, since `Authorization` is the provider's key there. On
-/// Headroom's own routes a bearer token counts too.
+/// Headroom's own routes a bearer token counts too, and a browser's cookie for the dashboard.
 #[derive(Debug)]
-pub(crate) struct Token(Option<Secret>);
+pub(crate) struct Token {
+    pub(super) token: Option<Secret>,
+    pub(super) cookie: Option<Cookie>,
+}
 
 impl Token {
-    pub(crate) fn new(token: Option<Secret>) -> Self {
-        Self(token)
+    /// The token of the proxy on a port.
+    pub(crate) fn new(token: Option<Secret>, port: u16) -> Self {
+        Self { cookie: token.as_ref().and_then(|_| Cookie::new(port)), token }
     }
 
-    /// Checks a request.
-    pub(crate) fn check(&self, headers: &HeaderMap, is_own_route: bool) -> Result<(), ProxyError> {
-        let Some(token) = &self.0 else { return Ok(()) };
+    /// Checks a request for a path.
+    pub(crate) fn check(&self, path: &str, parts: &Parts, is_own_route: bool) -> Result<(), ProxyError> {
+        let Some(token) = &self.token else { return Ok(()) };
+        if is_own_route && self.cookie.as_ref().is_some_and(|cookie| cookie.lets_in(path, parts)) {
+            return Ok(());
+        }
+        let headers = &parts.headers;
         let mut found = headers.get(HEADER).map(|value| value.as_bytes());
         if is_own_route && found.is_none() {
             found = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
         }
-        let place = if is_own_route { "x-headroom-proxy-token or Authorization: Bearer" } else { HEADER };
+        let place = match is_own_route {
+            true if path == "/dashboard" => {
+                "the address (/dashboard?token=…), x-headroom-proxy-token or Authorization: Bearer"
+            }
+            true => "x-headroom-proxy-token or Authorization: Bearer",
+            false => HEADER,
+        };
         match found {
             Some(found) if token.is(found) => Ok(()),
             Some(_) => Err(ProxyError::Unauthorized(place, "another")),
@@ -42,13 +58,13 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::Request;
 
     use super::*;
 
     fn is_let_in(name: &'static str, value: &'static str, is_own_route: bool) -> bool {
-        let headers = [(HeaderName::from_static(name), HeaderValue::from_static(value))].into_iter().collect();
-        Token::new(Some(Secret::new("t0k"))).check(&headers, is_own_route).is_ok()
+        let (parts, ()) = Request::builder().header(name, value).body(()).unwrap().into_parts();
+        Token::new(Some(Secret::new("t0k")), 1).check("/", &parts, is_own_route).is_ok()
     }
 
     #[test]
@@ -60,6 +76,7 @@ mod tests {
             assert_eq!(is_let_in("authorization", "bearer  t0k", is_own_route), is_own_route);
             assert!(!is_let_in("authorization", "t0k", is_own_route));
         }
-        assert!(Token::new(None).check(&HeaderMap::new(), false).is_ok());
+        let (parts, ()) = Request::new(()).into_parts();
+        assert!(Token::new(None, 1).check("/", &parts, false).is_ok());
     }
 }

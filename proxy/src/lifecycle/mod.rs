@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use headroom_core::pipeline::{PipelineStage, Run};
+use headroom_core::pipeline::PipelineStage;
 use http::request::Parts;
 use http::{HeaderMap, Response};
 use hyper::body::Incoming;
@@ -23,6 +23,7 @@ use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward;
 use crate::providers::{Api, Facts};
+use crate::seen::Run;
 use crate::stack::Stack;
 use crate::upstream::OutboundBody;
 use prepare::Prepared;
@@ -56,6 +57,7 @@ pub(crate) async fn run(
     let (limits, timeouts) = (&stack.options.limits, &stack.options.timeouts);
     let bytes =
         body::read(body, limits.body_bytes, timeouts.idle()).await.map_err(|error| ProxyError::reading(&*error))?;
+    exchange.seen.note(|record| record.request_bytes = bytes.len() as u64);
     let request = Request { stack: Arc::clone(stack), exchange: Arc::clone(exchange), api, parts, bytes };
     // A panic of ours is no reason to lose the request.
     match AssertUnwindSafe(request.prepare()).catch_unwind().await {
@@ -70,9 +72,10 @@ pub(crate) async fn run(
 impl Request {
     /// Sends the request as it came.
     async fn pass(self, failed: bool) -> Result<Response<Body>, ProxyError> {
+        self.exchange.seen.as_it_came(failed);
         let body = OutboundBody::Held(self.bytes);
         let outbound = forward::outbound(&self.stack, &self.exchange, self.parts, body)?;
-        let mut response = forward::back(&self.stack, self.stack.client.send(outbound).await?);
+        let mut response = forward::back(&self.stack, &self.exchange, self.stack.client.send(outbound).await?);
         if failed {
             outcome::mark_failed(response.headers_mut());
         }
@@ -92,7 +95,7 @@ impl Request {
         let outbound = forward::outbound(&stack, &exchange, parts, OutboundBody::Held(bytes))?;
         let sent = Instant::now();
         let mut response = match stack.client.send(outbound).await {
-            Ok(response) => forward::back(&stack, response),
+            Ok(response) => forward::back(&stack, &exchange, response),
             Err(error) => {
                 run.post_send(None, None).await.map_err(ProxyError::Refused)?;
                 return Err(error);
@@ -104,7 +107,7 @@ impl Request {
         }
         outcome::describe(response.headers_mut(), run.result());
         if !is_read {
-            return Ok(response);
+            return Ok(response::pass(&stack, &exchange, api, facts.stream, response));
         }
         response::receive(response::Received { stack, exchange, api, facts, run, sent }, response).await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_core::conversation::{Body as _, Value};
-use headroom_core::pipeline::{Flow, Run};
+use headroom_core::pipeline::Flow;
 use headroom_core::{Call, Error, JsonBody};
 use http::header::{self, HeaderValue};
 use serde_json::{Map, json};
@@ -16,6 +16,7 @@ use super::{Ready, Request, event_headers};
 use crate::decode;
 use crate::exchange::labels;
 use crate::providers::Facts;
+use crate::seen::Run;
 
 /// Bodies up to this size are read and compressed where they are; larger ones where they keep nobody waiting.
 ///
@@ -56,13 +57,17 @@ impl Request {
             facts.model.clone_from(model);
         }
         facts.stream |= self.exchange.route.streams;
+        self.exchange.seen.note(|record| record.model.clone_from(&facts.model));
         let Ok(run) = self.begin(original.clone(), &facts) else { return Prepared::AsItCame { failed: true } };
         let tools = original.tools();
         let headers = self.stack.extensions.enabled().then(|| event_headers::show(&self.parts.headers));
         match self.stages(run, tools.clone(), headers.clone()).await {
             Ok((run, Some(answer))) => Prepared::Answered(run, facts, answer),
             Ok((run, None)) => match self.to_be_sent(&run, &original, tools.as_ref(), headers.as_ref()) {
-                Some((headers, bytes)) => Prepared::Ready(Box::new(Ready { run, facts, headers, bytes })),
+                Some((headers, bytes)) => {
+                    self.exchange.seen.changes(&original, &run, &self.stack.tasks);
+                    Prepared::Ready(Box::new(Ready { run, facts, headers, bytes }))
+                }
                 None => Prepared::AsItCame { failed: true },
             },
             Err(Lost::Refused(error)) => Prepared::Refused(error),
@@ -105,7 +110,7 @@ impl Request {
                 metadata.set_json("labels", labels);
             }
         }
-        Ok(Box::new(run))
+        Ok(Box::new(Run::new(run, self.api, self.exchange.seen.clone())))
     }
 
     /// The stages before sending; with the answer of an extension when one answers.

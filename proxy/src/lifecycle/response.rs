@@ -6,19 +6,21 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use headroom_core::conversation::Value;
-use headroom_core::pipeline::{ResponseFacts, Run};
+use headroom_core::pipeline::ResponseFacts;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body::Body as _;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, BodyStream, StreamBody};
 
-use super::watched::{Reader, Watched};
+use super::watched::{Along, Watched};
 use crate::body::Body;
 use crate::decode;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::overheard::Overheard;
 use crate::providers::{Api, Facts, Framing};
+use crate::seen::{Run, UsageListener, is_events};
 use crate::stack::Stack;
 
 /// A request whose answer has begun.
@@ -42,23 +44,47 @@ pub(super) fn usage(response: &serde_json::Value) -> Option<Value> {
     (!usage.is_null()).then(|| Value::json(usage.clone()))
 }
 
+/// How the answer is streamed; none when it is not.
+fn framing(exchange: &Exchange, stream: bool, response: &Response<Body>) -> Option<Framing> {
+    if is_events(response.headers()) {
+        return Some(Framing::Events);
+    }
+    let is_array = exchange.route.framing == Framing::Array && stream && response.status().is_success();
+    is_array.then_some(Framing::Array)
+}
+
+/// An answer that nobody wants to see, only the provider's account in it is noted.
+pub(super) fn pass(
+    stack: &Stack,
+    exchange: &Exchange,
+    api: Api,
+    stream: bool,
+    response: Response<Body>,
+) -> Response<Body> {
+    if !response.status().is_success() || exchange.route.counts {
+        return response;
+    }
+    let (seen, tasks) = (exchange.seen.clone(), stack.tasks.clone());
+    let headers = response.headers();
+    let listener = match framing(exchange, stream, &response) {
+        // A stream in an encoding that only the client asked for is the client's to undo.
+        Some(_) if decode::is_encoded(headers) => return response,
+        Some(framing) => UsageListener::stream(api, framing, stack.options.limits.frame_bytes, seen, tasks),
+        None => UsageListener::text(api, headers.clone(), seen, tasks),
+    };
+    response.map(|body| Overheard::body(body, listener))
+}
+
 /// `response_received` with the answer: a stream is passed on as it comes and shown after its last byte, anything else is
 /// read first and may be replaced.
 pub(super) async fn receive(received: Received, response: Response<Body>) -> Result<Response<Body>, ProxyError> {
-    let is_events = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"));
-    let is_array = received.facts.stream && received.exchange.route.framing == Framing::Array;
-    if !is_events && !(is_array && response.status().is_success()) {
+    let Some(framing) = framing(&received.exchange, received.facts.stream, &response) else {
         return whole(received, response).await;
-    }
-    let limits = &received.stack.options.limits;
-    let reader = match (decode::is_encoded(response.headers()), is_events) {
-        (true, _) => Reader::Nothing,
-        (false, true) => Reader::events(received.api.assembler(), limits.frame_bytes, limits.response_bytes),
-        (false, false) => Reader::text(limits.response_bytes),
     };
+    let limits = &received.stack.options.limits;
+    // A stream in an encoding that nobody asked for is the client's to undo, and is not read.
+    let limit = if decode::is_encoded(response.headers()) { 0 } else { limits.response_bytes };
+    let along = Along::new(received.api, framing, limits.frame_bytes, limit);
     let (parts, body) = response.into_parts();
     let status = parts.status.as_u16();
     let tasks = received.stack.tasks.clone();
@@ -76,7 +102,7 @@ pub(super) async fn receive(received: Received, response: Response<Body>) -> Res
             }
         });
     };
-    Ok(Response::from_parts(parts, Body::new(Watched::new(body, reader, ended))))
+    Ok(Response::from_parts(parts, Body::new(Watched::new(body, along, ended))))
 }
 
 /// An answer that is read before the client gets it.

@@ -51,6 +51,16 @@ impl fmt::Display for Provider {
 }
 
 impl Api {
+    /// `chat`, `responses`, `messages` or `gemini`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Gemini => "gemini",
+        }
+    }
+
     /// Whose API it is.
     pub fn provider(self) -> Provider {
         match self {

@@ -5,6 +5,7 @@
 //! [`Reader`], put together by an [`Assembler`], joined with those that continue it by a [`Joiner`], and written by a
 //! [`Writer`].
 
+mod account;
 mod api;
 mod assembler;
 mod calls;
@@ -24,6 +25,7 @@ mod route;
 mod usage;
 mod value;
 
+pub use account::Account;
 pub use api::{Api, Provider};
 pub use assembler::Assembler;
 pub use calls::{Outcome, ToolCall};

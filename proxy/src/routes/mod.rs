@@ -35,7 +35,7 @@ pub(crate) fn is_open(path: &str) -> bool {
     OPEN.contains(&path)
 }
 
-/// All of them. What shows the proxy at work joins here.
+/// All of them.
 pub(crate) fn router(stack: &Arc<Stack>) -> Router {
     Router::new()
         .route("/livez", get(health::live))
@@ -49,6 +49,7 @@ pub(crate) fn router(stack: &Arc<Stack>) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(other_method)
         .with_state(Arc::clone(stack))
+        .merge(stack.observer.routes())
 }
 
 /// The head of a request as the router sees it: without the project in its path, and with what is known of it.
