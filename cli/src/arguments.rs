@@ -6,6 +6,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use headroom_core::options::Mode;
+use headroom_proxy::BaseUrl;
 
 use crate::screen::Color;
 
@@ -52,6 +53,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Stand between clients and their providers: OpenAI, Anthropic, Gemini.
+    ///
+    /// Makes what a model reads smaller on its way and passes everything else on as it comes. Options come from
+    /// ~/.headroom/headroom.toml, then from the environment, then from here.
+    Proxy(Proxy),
     /// Serve MCP clients over standard input and output.
     ///
     /// Tools: headroom_compress, headroom_retrieve, headroom_stats.
@@ -134,6 +140,49 @@ impl From<ModeName> for Mode {
             ModeName::Aggressive => Self::Aggressive,
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headroom proxy
+  OPENAI_BASE_URL=http://127.0.0.1:8787/v1 my-agent
+  ANTHROPIC_BASE_URL=http://127.0.0.1:8787 claude")]
+pub(crate) struct Proxy {
+    /// The address to listen on; any other than a loopback address needs a token [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// The port to listen on; 0 takes a free one [default: 8787].
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// The file of options [default: HEADROOM_CONFIG, else ~/.headroom/headroom.toml].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where requests to OpenAI go [default: https://api.openai.com].
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) openai_url: Option<BaseUrl>,
+    /// Where requests to Anthropic go [default: https://api.anthropic.com].
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) anthropic_url: Option<BaseUrl>,
+    /// Where requests to Gemini go [default: https://generativelanguage.googleapis.com].
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) gemini_url: Option<BaseUrl>,
+    /// One more upstream, which clients choose with x-headroom-base-url (repeat it for more).
+    #[arg(long, value_name = "NAME=URL", value_parser = upstream)]
+    pub(crate) upstream: Vec<(String, BaseUrl)>,
+    /// What clients must send as x-headroom-proxy-token. Others on this machine see it here; HEADROOM_PROXY_TOKEN they
+    /// do not.
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// How far compression goes [default: balanced].
+    #[arg(long)]
+    pub(crate) mode: Option<ModeName>,
+}
+
+/// An upstream such as `groq=https://api.groq.com/openai/v1`.
+fn upstream(text: &str) -> Result<(String, BaseUrl), String> {
+    let (name, url) = text.split_once('=').ok_or_else(|| format!("expected NAME=URL, found {text:?}"))?;
+    Ok((name.trim().to_owned(), url.parse()?))
 }
 
 #[derive(Debug, Args)]

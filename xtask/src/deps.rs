@@ -41,8 +41,13 @@ const NOT_IN_CORE: &[&str] = &[
 
 const RULES: &[Rule] = &[
     Rule { part: "headroom-core", members: &[], never: NOT_IN_CORE },
-    Rule { part: "headroom-cli", members: &["headroom-core"], never: BINDINGS },
-    Rule { part: "headroom-python", members: &["headroom-core", "headroom-cli"], never: &["napi", "uniffi"] },
+    Rule { part: "headroom-proxy", members: &["headroom-core"], never: BINDINGS },
+    Rule { part: "headroom-cli", members: &["headroom-core", "headroom-proxy"], never: BINDINGS },
+    Rule {
+        part: "headroom-python",
+        members: &["headroom-core", "headroom-proxy", "headroom-cli"],
+        never: &["napi", "uniffi"],
+    },
     Rule { part: "headroom-node", members: &["headroom-core"], never: &["pyo3", "uniffi"] },
     Rule { part: "headroom-uniffi", members: &["headroom-core"], never: &["pyo3", "napi", "tokio"] },
     Rule { part: "headroom-uniffi-generate", members: &[], never: &["pyo3", "napi"] },

@@ -4,6 +4,7 @@ mod completions;
 mod compress;
 mod demo;
 mod mcp;
+mod proxy;
 mod retrieve;
 mod stats;
 mod store;
@@ -36,6 +37,7 @@ pub(crate) fn run(
         Command::Verify(asked) => verify::run(&asked, &named(store)?, screen),
         Command::Store(asked) => self::store::run(&asked, &named(store)?, screen),
         Command::Stats { json } => stats::run(json, &named(store)?, screen),
+        Command::Proxy(asked) => proxy::run(asked, store, extensions, screen),
         Command::Mcp => mcp::run(&named(store)?, extensions),
         Command::Completions { shell } => completions::run(shell, screen),
     }

@@ -73,6 +73,17 @@ impl PipelineExtensionManager {
         self
     }
 
+    /// The same extensions in another host: with its timer and limit, and with breakers of their own.
+    #[must_use]
+    pub fn hosted_by(&self, timer: Arc<dyn Timer>, default_timeout: Option<Duration>) -> Self {
+        Self {
+            entries: self.entries.iter().map(Entry::again).collect(),
+            by_stage: self.by_stage.clone(),
+            timer: Some(timer),
+            default_timeout,
+        }
+    }
+
     /// Whether there is anything to call.
     #[must_use]
     pub fn enabled(&self) -> bool {
@@ -127,6 +138,7 @@ fn in_order(mut extensions: Vec<Arc<dyn Extension>>) -> Result<Vec<Arc<dyn Exten
 }
 
 /// A filter with its globs read once.
+#[derive(Clone)]
 pub(super) struct CompiledFilter {
     filter: Filter,
     models: Option<GlobSet>,
@@ -194,6 +206,17 @@ pub(super) struct Breaker {
 }
 
 impl Entry {
+    fn again(&self) -> Self {
+        Self {
+            extension: Arc::clone(&self.extension),
+            name: Arc::clone(&self.name),
+            filter: self.filter.clone(),
+            timeout: self.timeout,
+            failure: self.failure,
+            breaker: Mutex::default(),
+        }
+    }
+
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }

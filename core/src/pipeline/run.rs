@@ -94,6 +94,18 @@ impl Run {
         self.headers.as_ref()
     }
 
+    /// What the request has come to so far.
+    #[must_use]
+    pub fn result(&self) -> &CompressResult {
+        &self.result
+    }
+
+    /// What extensions were called so far, and deliberately not.
+    #[must_use]
+    pub fn invocations(&self) -> &[Invocation] {
+        &self.invocations
+    }
+
     /// The metadata, which lives as long as the request.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata

@@ -1,0 +1,44 @@
+//! The variables of the environment.
+
+use std::ffi::OsString;
+
+use crate::error::StartError;
+use crate::options::ProxyOptions;
+use crate::secret::Secret;
+
+/// Every variable that is read, and what it sets. `HEADROOM_CONFIG` is read before the others.
+pub const TABLE: &[(&str, &str)] = &[
+    ("HEADROOM_CONFIG", "the file of options"),
+    ("HEADROOM_HOST", "host"),
+    ("HEADROOM_PORT", "port"),
+    ("HEADROOM_PROXY_TOKEN", "token"),
+    ("HEADROOM_STORE", "store"),
+    ("HEADROOM_OPENAI_URL", "upstreams.openai"),
+    ("HEADROOM_ANTHROPIC_URL", "upstreams.anthropic"),
+    ("HEADROOM_GEMINI_URL", "upstreams.gemini"),
+];
+
+/// Lays what is set over the options.
+pub(super) fn apply(options: &mut ProxyOptions, variable: impl Fn(&str) -> Option<OsString>) -> Result<(), StartError> {
+    for (name, _) in TABLE {
+        let Some(value) = variable(name) else { continue };
+        let wrong = |message: String| StartError::Configuration(format!("{name}: {message}"));
+        let value = value.into_string().map_err(|_| wrong("expected UTF-8, found something else".into()))?;
+        match *name {
+            "HEADROOM_HOST" => options.host = value,
+            "HEADROOM_PORT" => {
+                options.port = value
+                    .trim()
+                    .parse()
+                    .map_err(|_| wrong(format!("expected a port from 0 to 65535, found {value:?}")))?;
+            }
+            "HEADROOM_PROXY_TOKEN" => options.token = Some(Secret::new(value)),
+            "HEADROOM_STORE" => options.store = Some(value),
+            "HEADROOM_OPENAI_URL" => options.upstreams.openai = value.parse().map_err(wrong)?,
+            "HEADROOM_ANTHROPIC_URL" => options.upstreams.anthropic = value.parse().map_err(wrong)?,
+            "HEADROOM_GEMINI_URL" => options.upstreams.gemini = value.parse().map_err(wrong)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Where options come from: `headroom.toml`, then the environment, then flags; the later wins.
+//!
+//! ```toml
+//! [proxy]
+//! port = 8787
+//! [proxy.upstreams.named]
+//! groq = "https://api.groq.com/openai/v1"
+//! [compress]
+//! mode = "lossless"
+//! ```
+//!
+//! The file is the one that the caller names, else `HEADROOM_CONFIG`, else `~/.headroom/headroom.toml` when it is there.
+//! A file in the working folder is not read: a repository that somebody cloned must not say where keys are sent.
+
+mod environment;
+mod file;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::StartError;
+use crate::options::ProxyOptions;
+
+pub use environment::TABLE as ENVIRONMENT;
+
+/// The options of the file and the environment of this process.
+///
+/// # Errors
+/// [`StartError::Configuration`] with file, line and column, or with the name of the variable.
+pub fn load(file: Option<&Path>) -> Result<ProxyOptions, StartError> {
+    load_from(file, |name| env::var_os(name), env::home_dir())
+}
+
+fn load_from(
+    file: Option<&Path>,
+    variable: impl Fn(&str) -> Option<OsString>,
+    home: Option<PathBuf>,
+) -> Result<ProxyOptions, StartError> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let named = file.map(Path::to_owned).or_else(|| variable("HEADROOM_CONFIG").map(PathBuf::from));
+    let mut options = match named {
+        Some(path) => file::read(&path)?,
+        None => match home.map(|home| home.join(".headroom").join("headroom.toml")).filter(|path| path.exists()) {
+            Some(path) => file::read(&path)?,
+            None => ProxyOptions::default(),
+        },
+    };
+    environment::apply(&mut options, variable)?;
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn load_with(text: &str, variables: &[(&str, &str)]) -> Result<ProxyOptions, StartError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("headroom.toml");
+        fs::write(&path, text).unwrap();
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+        load_from(Some(&path), variable, None).map_err(|error| {
+            let message = error.to_string().replace(&path.display().to_string(), "headroom.toml");
+            StartError::Configuration(message)
+        })
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let text =
+            "[proxy]\nport = 1\nhost = \"::1\"\n[proxy.limits]\nbody_bytes = 7\n[compress]\nmode = \"lossless\"\n";
+        let options = load_with(text, &[("HEADROOM_PORT", "2"), ("HEADROOM_PROXY_TOKEN", "t")]).unwrap();
+        assert_eq!((options.port, &*options.host, options.limits.body_bytes), (2, "::1", 7));
+        assert!(options.token.unwrap().is(b"t"));
+        assert_eq!(options.compress.mode, headroom_core::Mode::Lossless);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_place() {
+        let error = load_with("[proxy]\nport = 1\nprot = 2\n", &[]).unwrap_err().to_string();
+        assert!(error.starts_with("headroom.toml:3:1: unknown field `prot`"), "{error}");
+        let error = load_with("[compress]\nmdoe = 1\n", &[]).unwrap_err().to_string();
+        assert!(error.starts_with("headroom.toml:2:1: unknown field `mdoe`"), "{error}");
+        let error = load_with("\n[proxi]\n", &[]).unwrap_err().to_string();
+        assert!(error.starts_with("headroom.toml:2:2: unknown field `proxi`"), "{error}");
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_what_stands_in_the_file() {
+        let error = load_with("[proxy]\ntoken = [\"hunter2\"]\n", &[]).unwrap_err().to_string();
+        assert!(error.contains(":2:") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let error = load_with("", &[("HEADROOM_PORT", "many")]).unwrap_err().to_string();
+        assert_eq!(error, "HEADROOM_PORT: expected a port from 0 to 65535, found \"many\"");
+        let error = load_with("", &[("HEADROOM_OPENAI_URL", "nowhere")]).unwrap_err().to_string();
+        assert!(error.starts_with("HEADROOM_OPENAI_URL: expected an address"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_asked_for_must_be_there() {
+        let error = load_from(Some(Path::new("/nowhere/headroom.toml")), |_| None, None).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read /nowhere/headroom.toml"), "{error}");
+        assert_eq!(load_from(None, |_| None, Some("/nowhere".into())).unwrap(), ProxyOptions::default());
+    }
+}

@@ -1,0 +1,9 @@
+//! OpenAI Chat Completions: its streams put together, its responses as streams, and the rounds of a turn joined.
+
+mod assemble;
+mod join;
+mod replay;
+
+pub(super) use assemble::Assembler;
+pub(super) use join::{Sorter, join};
+pub(super) use replay::stream_of;

@@ -1,0 +1,182 @@
+//! The request that continues a turn after the model's calls were answered.
+
+use headroom_core::JsonBody;
+use headroom_core::json::{Cursor, Kind, Member, splice};
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::value::list;
+
+impl Api {
+    /// The body with the model's turn and the answers to its calls appended to the conversation, and every byte before them
+    /// as it was. None when the body has no conversation or the response no turn.
+    ///
+    /// `answers` are what [`answer_tool_call`](headroom_core::ccr::answer_tool_call) gives, one for each call, in order.
+    /// A turn of OpenAI Responses that the server keeps in a `conversation` is continued by the answers alone.
+    pub fn continuation(self, body: &JsonBody, response: &Value, answers: &[Value]) -> Option<JsonBody> {
+        let document = body.document().ok()?;
+        let request = self.body(document.root());
+        let added = self.added(request, response, answers)?;
+        let texts: Vec<String> = added.iter().map(Value::to_string).collect();
+        let new = texts.join(",");
+        let edit = match self {
+            Self::Chat | Self::Messages => append(request.get("messages").one()?, &new)?,
+            Self::Gemini => append(request.get("contents").one()?, &new)?,
+            Self::Responses => append_items(request, &new)?,
+        };
+        JsonBody::parse(splice(body.as_str(), &[edit])).ok()
+    }
+
+    /// The messages or items that are appended.
+    fn added(self, request: Cursor<'_>, response: &Value, answers: &[Value]) -> Option<Vec<Value>> {
+        Some(match self {
+            Self::Chat => {
+                let message = response.pointer("/choices/0/message")?.as_object()?;
+                [&[assistant(message)], answers].concat()
+            }
+            Self::Responses => {
+                let is_kept = request.get("store").one().is_none_or(|store| store.raw() != "false");
+                let turn: Vec<Value> = if has_conversation(request) {
+                    Vec::new()
+                } else {
+                    let items = list(response, "output").iter();
+                    items.filter(|item| is_kept || stands_alone(item)).cloned().collect()
+                };
+                if list(response, "output").is_empty() {
+                    return None;
+                }
+                [&turn, answers].concat()
+            }
+            Self::Messages => {
+                let content = response.get("content").filter(|content| content.is_array())?;
+                vec![json!({"role": "assistant", "content": content}), together(answers, "content")]
+            }
+            Self::Gemini => {
+                let mut content = response.pointer("/candidates/0/content")?.as_object()?.clone();
+                content.entry("role").or_insert_with(|| "model".into());
+                vec![Value::Object(content), together(answers, "parts")]
+            }
+        })
+    }
+}
+
+/// A message as it may be sent back: what is null says nothing, annotations are not taken.
+fn assistant(message: &Map<String, Value>) -> Value {
+    let says = |(key, value): &(&String, &Value)| !value.is_null() && *key != "annotations" || *key == "content";
+    let members = message.iter().filter(says).map(|(key, value)| (key.clone(), value.clone()));
+    Value::Object(members.collect())
+}
+
+/// Several answers as one message of the user.
+fn together(answers: &[Value], key: &str) -> Value {
+    let parts: Vec<Value> = answers.iter().flat_map(|answer| list(answer, key)).cloned().collect();
+    json!({"role": "user", key: parts})
+}
+
+/// Whether the server keeps what was said; its items are there already.
+fn has_conversation(request: Cursor<'_>) -> bool {
+    request.get("conversation").one().is_some_and(|conversation| conversation.kind() != Kind::Null)
+}
+
+/// Whether an item means something to a server that did not keep it: reasoning does with its content alone.
+fn stands_alone(item: &Value) -> bool {
+    item.get("type").is_none_or(|kind| kind != "reasoning")
+        || item.get("encrypted_content").is_some_and(Value::is_string)
+}
+
+type Edit = (std::ops::Range<usize>, String);
+
+/// New items behind those that a list has.
+fn append(items: Cursor<'_>, new: &str) -> Option<Edit> {
+    if items.kind() != Kind::Array {
+        return None;
+    }
+    Some(match items.items().last() {
+        Some(last) => (last.span().end..last.span().end, format!(",{new}")),
+        None => (items.span().start + 1..items.span().start + 1, new.to_owned()),
+    })
+}
+
+/// New items behind the input, which may also be a text or nothing.
+fn append_items(request: Cursor<'_>, new: &str) -> Option<Edit> {
+    match request.get("input") {
+        Member::One(input) if has_conversation(request) => Some((input.span(), format!("[{new}]"))),
+        Member::One(input) if input.kind() == Kind::String => {
+            Some((input.span(), format!("[{{\"role\":\"user\",\"content\":{}}},{new}]", input.raw())))
+        }
+        Member::One(input) if input.kind() == Kind::Null => Some((input.span(), format!("[{new}]"))),
+        Member::One(input) => append(input, new),
+        Member::Missing => {
+            let end = request.members().last()?.1.span().end;
+            Some((end..end, format!(",\"input\":[{new}]")))
+        }
+        Member::Duplicate => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn continued(api: Api, body: &str, response: &Value, answers: &[Value]) -> String {
+        api.continuation(&JsonBody::parse(body).unwrap(), response, answers).unwrap().as_str().to_owned()
+    }
+
+    #[test]
+    fn chat_gets_the_message_and_the_answers() {
+        let message = json!({"role": "assistant", "content": null, "refusal": null, "annotations": [],
+            "reasoning_content": "hm", "tool_calls": [{"id": "c"}]});
+        let response = json!({"choices": [{"message": message}]});
+        let body = r#"{"messages": [ {"role":"user","content":"a","x":1e400} ] , "n":1.0}"#;
+        let new = r#",{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c"}]},{"role":"tool"}"#;
+        let expected = body.replace("1e400}", &format!("1e400}}{new}"));
+        assert_eq!(continued(Api::Chat, body, &response, &[json!({"role": "tool"})]), expected);
+        assert!(Api::Chat.continuation(&JsonBody::parse("{}").unwrap(), &response, &[]).is_none());
+    }
+
+    #[test]
+    fn messages_keeps_thinking_and_answers_in_one_message() {
+        let content =
+            json!([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "tool_use", "id": "t"}]);
+        let answer = |id: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id}]});
+        let body = r#"{"messages":[],"z":1}"#;
+        let new = format!(
+            r#"{{"role":"assistant","content":{content}}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"a"}},{{"type":"tool_result","tool_use_id":"b"}}]}}"#
+        );
+        let response = json!({"content": content, "stop_reason": "tool_use"});
+        let expected = body.replace("[]", &format!("[{new}]"));
+        assert_eq!(continued(Api::Messages, body, &response, &[answer("a"), answer("b")]), expected);
+    }
+
+    #[test]
+    fn gemini_keeps_signatures() {
+        let part = json!({"functionCall": {"name": "f"}, "thoughtSignature": "s"});
+        let response = json!({"candidates": [{"content": {"parts": [part]}}]});
+        let answer = json!({"role": "user", "parts": [{"functionResponse": {"name": "f"}}]});
+        let expected = format!(r#"{{"contents":[{{}},{{"parts":[{part}],"role":"model"}},{answer}]}}"#);
+        assert_eq!(continued(Api::Gemini, r#"{"contents":[{}]}"#, &response, &[answer]), expected);
+    }
+
+    #[test]
+    fn responses_gets_items_behind_an_input_of_any_kind() {
+        let bare = json!({"type": "reasoning", "id": "r"});
+        let whole = json!({"type": "reasoning", "id": "s", "encrypted_content": "e"});
+        let call = json!({"type": "function_call", "call_id": "c"});
+        let answer = json!({"type": "function_call_output", "call_id": "c", "output": "x"});
+        let response = json!({"output": [bare, whole, call]});
+        let all = format!("{bare},{whole},{call},{answer}");
+        for (body, expected) in [
+            (r#"{"input":[{"x":1.0}]}"#, format!(r#"{{"input":[{{"x":1.0}},{all}]}}"#)),
+            (r#"{"input":"h\u0069"}"#, format!(r#"{{"input":[{{"role":"user","content":"h\u0069"}},{all}]}}"#)),
+            (r#"{"previous_response_id":"p"}"#, format!(r#"{{"previous_response_id":"p","input":[{all}]}}"#)),
+            (r#"{"store":false,"input":[]}"#, format!(r#"{{"store":false,"input":[{whole},{call},{answer}]}}"#)),
+            (r#"{"conversation":"c","input":"hi"}"#, format!(r#"{{"conversation":"c","input":[{answer}]}}"#)),
+            (
+                r#"{"type":"response.create","response":{"input":[]}}"#,
+                format!(r#"{{"type":"response.create","response":{{"input":[{all}]}}}}"#),
+            ),
+        ] {
+            assert_eq!(continued(Api::Responses, body, &response, std::slice::from_ref(&answer)), expected);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Offering the retrieval tool.
+
+use std::sync::LazyLock;
+
+use headroom_core::JsonBody;
+use headroom_core::ccr::{RETRIEVE_TOOL, retrieve_tool};
+use headroom_core::json::{Cursor, Kind, Member, splice};
+
+use super::Api;
+
+/// The definitions, as they are written into a body: always the same bytes.
+static DEFINITIONS: LazyLock<[String; 4]> = LazyLock::new(|| {
+    ["openai", "openai-responses", "anthropic", "gemini"].map(|name| {
+        let tool = retrieve_tool(name).expect("these are the names that it knows");
+        // Gemini's functions are listed inside of an entry, which the request has.
+        tool.pointer("/functionDeclarations/0").unwrap_or(&tool).to_string()
+    })
+});
+
+impl Api {
+    /// The body with `headroom_retrieve` as its last tool and every other byte as it was. None when it has no tools or
+    /// offers this one already, forbids tools, or asks for several answers or one in the background, which the proxy cannot
+    /// continue.
+    ///
+    /// Gemini's functions are entries of a `functionDeclarations` list; the tool joins the last of them, since not every
+    /// model takes several. A request that has none of its own gets none: they do not go together with Google's own tools.
+    pub fn offer(self, body: &JsonBody) -> Option<JsonBody> {
+        let request = self.body(body.document().ok()?.root());
+        let tools = member(request, "tools").filter(|tools| tools.kind() == Kind::Array && !tools.is_empty())?;
+        if !self.can_continue(request)
+            || self.forbids_tools(request)
+            || tools.items().any(|tool| self.is_offered_by(tool))
+        {
+            return None;
+        }
+        let list = match self {
+            Self::Gemini => tools.items().filter_map(declarations).filter(|list| !list.is_empty()).last()?,
+            _ => tools,
+        };
+        let end = list.items().last()?.span().end;
+        let definition = &DEFINITIONS[self as usize];
+        JsonBody::parse(splice(body.as_str(), &[(end..end, format!(",{definition}"))])).ok()
+    }
+
+    fn can_continue(self, request: Cursor<'_>) -> bool {
+        let is_one = |count: Option<Cursor<'_>>| count.is_none_or(|count| matches!(count.raw(), "1" | "null"));
+        match self {
+            Self::Chat => is_one(member(request, "n")),
+            Self::Responses => !member(request, "background").is_some_and(|background| background.is_true()),
+            Self::Messages => true,
+            Self::Gemini => either(request, "generationConfig", "generation_config")
+                .is_none_or(|config| is_one(either(config, "candidateCount", "candidate_count"))),
+        }
+    }
+
+    fn forbids_tools(self, request: Cursor<'_>) -> bool {
+        match self {
+            Self::Chat | Self::Responses => {
+                member(request, "tool_choice").is_some_and(|choice| choice.is_string("none"))
+            }
+            Self::Messages => member(request, "tool_choice")
+                .and_then(|choice| member(choice, "type"))
+                .is_some_and(|kind| kind.is_string("none")),
+            Self::Gemini => either(request, "toolConfig", "tool_config")
+                .and_then(|config| either(config, "functionCallingConfig", "function_calling_config"))
+                .and_then(|config| member(config, "mode"))
+                .is_some_and(|mode| mode.is_string("NONE")),
+        }
+    }
+
+    fn is_offered_by(self, tool: Cursor<'_>) -> bool {
+        let is_ours = |tool: Cursor<'_>| member(tool, "name").is_some_and(|name| name.is_string(RETRIEVE_TOOL));
+        match self {
+            Self::Chat => member(tool, "function").is_some_and(is_ours),
+            Self::Responses | Self::Messages => is_ours(tool),
+            Self::Gemini => declarations(tool).is_some_and(|list| list.items().any(is_ours)),
+        }
+    }
+}
+
+/// The functions of an entry of Gemini's tools.
+fn declarations(tool: Cursor<'_>) -> Option<Cursor<'_>> {
+    either(tool, "functionDeclarations", "function_declarations").filter(|list| list.kind() == Kind::Array)
+}
+
+fn member<'d>(object: Cursor<'d>, key: &str) -> Option<Cursor<'d>> {
+    object.get(key).one()
+}
+
+/// A member in the spelling of JSON or in that of protocol buffers; Gemini reads both.
+fn either<'d>(object: Cursor<'d>, camel: &str, snake: &str) -> Option<Cursor<'d>> {
+    match object.get(camel) {
+        Member::Missing => member(object, snake),
+        found => found.one(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APIS: [Api; 4] = [Api::Chat, Api::Responses, Api::Messages, Api::Gemini];
+
+    /// A body with one tool, and the place behind it.
+    fn body(api: Api, name: &str, more: &str) -> (String, String) {
+        let (start, end) = match api {
+            Api::Chat => (format!(r#"{{"function": {{ "n\u0061me":"{name}","x":1e400}} }}"#), ""),
+            Api::Responses | Api::Messages => (format!(r#"{{ "name":"{name}","x":1e400}}"#), ""),
+            Api::Gemini => {
+                (format!(r#"{{"googleSearch":{{}}}}, {{"functionDeclarations": [ {{"name":"{name}"}}"#), "]}")
+            }
+        };
+        (format!("{{{more}\"tools\" : [{start}"), format!("\n{end} ] , \"z\":1.0}}"))
+    }
+
+    #[test]
+    fn the_tool_is_the_last_and_nothing_else_changes() {
+        for api in APIS {
+            let (start, end) = body(api, "bash", "");
+            let offered = api.offer(&JsonBody::parse(format!("{start}{end}")).unwrap()).unwrap();
+            let added = offered.as_str().strip_prefix(&start).and_then(|rest| rest.strip_suffix(&end)).unwrap();
+            assert_eq!(added, format!(",{}", DEFINITIONS[api as usize]));
+            assert!(added.contains(RETRIEVE_TOOL) && added.len() < 800);
+            assert!(api.offer(&offered).is_none(), "{api:?} offers it twice");
+        }
+    }
+
+    #[test]
+    fn a_request_that_could_not_use_it_gets_none() {
+        let none = |api: Api, more: &str| {
+            let (start, end) = body(api, "bash", more);
+            api.offer(&JsonBody::parse(format!("{start}{end}")).unwrap()).is_none()
+        };
+        assert!(none(Api::Chat, r#""tool_choice":"none","#) && !none(Api::Chat, r#""tool_choice":"required","n":1,"#));
+        assert!(none(Api::Chat, r#""n":2,"#) && none(Api::Responses, r#""background":true,"#));
+        assert!(
+            none(Api::Messages, r#""tool_choice":{"type":"none"},"#)
+                && !none(Api::Messages, r#""tool_choice":{"type":"any"},"#)
+        );
+        assert!(none(Api::Gemini, r#""toolConfig":{"functionCallingConfig":{"mode":"NONE"}},"#));
+        assert!(none(Api::Gemini, r#""generation_config":{"candidate_count":2},"#));
+        for api in APIS {
+            for text in ["{}", "[]", r#"{"tools":[]}"#, r#"{"tools":{"a":1}}"#, r#"{"tools":[{}],"tools":[{}]}"#, "7"] {
+                assert!(api.offer(&JsonBody::parse(text).unwrap()).is_none(), "{api:?} {text}");
+            }
+        }
+        assert!(Api::Gemini.offer(&JsonBody::parse(r#"{"tools":[{"googleSearch":{}}]}"#).unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_frame_is_offered_it_inside() {
+        let frame = r#"{"type":"response.create","response":{"tools":[{"name":"a"}]}}"#;
+        let offered = Api::Responses.offer(&JsonBody::parse(frame).unwrap()).unwrap();
+        assert!(
+            offered
+                .as_str()
+                .starts_with(r#"{"type":"response.create","response":{"tools":[{"name":"a"},{"type":"function""#)
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! Connections to upstreams: direct or through the proxy that the environment names, TLS above, all of it in a time.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Uri};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower::Service;
+
+/// A connection took longer than its time.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection within {} ms", .0.as_millis())]
+pub(super) struct ConnectTimeout(pub(super) Duration);
+
+/// Makes connections, TLS included, within a time.
+#[derive(Clone)]
+pub(super) struct Connector {
+    inner: HttpsConnector<Route>,
+    limit: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(matcher: Matcher, limit: Duration) -> Self {
+        let mut direct = HttpConnector::new();
+        direct.enforce_http(false);
+        direct.set_nodelay(true);
+        direct.set_keepalive(Some(Duration::from_secs(60)));
+        let route = Route { direct, matcher: Arc::new(matcher) };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
+            Ok(builder) => builder,
+            Err(error) => {
+                log::warn!(target: "headroom.proxy", "no https upstream can be trusted: {error}");
+                HttpsConnectorBuilder::new().with_tls_config(without_roots(provider))
+            }
+        };
+        let inner = builder.https_or_http().enable_all_versions().wrap_connector(route);
+        Self { inner, limit }
+    }
+}
+
+/// TLS that trusts nobody: upstreams without TLS still work.
+fn without_roots(provider: Arc<rustls::crypto::CryptoProvider>) -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<Stream>;
+    type Error = axum::BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let connecting = self.inner.call(to);
+        let limit = self.limit;
+        Box::pin(async move { tokio::time::timeout(limit, connecting).await.map_err(|_| ConnectTimeout(limit))? })
+    }
+}
+
+/// The connection below TLS: to the upstream itself, or to a proxy that leads there.
+#[derive(Clone)]
+struct Route {
+    direct: HttpConnector,
+    matcher: Arc<Matcher>,
+}
+
+impl Service<Uri> for Route {
+    type Response = Stream;
+    type Error = axum::BoxError;
+    type Future = BoxFuture<'static, Result<Stream, axum::BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.direct.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let Some(proxy) = intercept(&self.matcher, &to) else {
+            let connecting = self.direct.call(to);
+            return Box::pin(async move { Ok(Stream { inner: connecting.await?, is_proxied: false }) });
+        };
+        let direct = self.direct.clone();
+        Box::pin(through(proxy, to, direct))
+    }
+}
+
+/// The proxy on the way to an address. This machine is reached without one, whatever the environment says.
+fn intercept(matcher: &Matcher, to: &Uri) -> Option<Intercept> {
+    let host = to.host()?;
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_here = address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback());
+    if is_here { None } else { matcher.intercept(to) }
+}
+
+async fn through(proxy: Intercept, to: Uri, mut direct: HttpConnector) -> Result<Stream, axum::BoxError> {
+    match proxy.uri().scheme_str() {
+        Some("http") if to.scheme_str() == Some("http") => {
+            Ok(Stream { inner: direct.call(proxy.uri().clone()).await?, is_proxied: true })
+        }
+        Some("http") => {
+            let mut tunnel = Tunnel::new(proxy.uri().clone(), direct);
+            if let Some(credentials) = proxy.basic_auth() {
+                tunnel = tunnel.with_auth(credentials.clone());
+            }
+            Ok(Stream { inner: tunnel.call(to).await?, is_proxied: false })
+        }
+        Some("socks5" | "socks5h") => {
+            let mut socks =
+                SocksV5::new(proxy.uri().clone(), direct).local_dns(proxy.uri().scheme_str() == Some("socks5"));
+            if let Some((user, password)) = proxy.raw_auth() {
+                socks = socks.with_auth(user.to_owned(), password.to_owned());
+            }
+            Ok(Stream { inner: socks.call(to).await?, is_proxied: false })
+        }
+        other => {
+            let found = other.unwrap_or("none");
+            let message = format!("expected a proxy with http, socks5 or socks5h in the environment, found {found}");
+            Err(io::Error::other(message).into())
+        }
+    }
+}
+
+/// What a request to an `http` upstream must say to the proxy on its way; one to `https` says it when the tunnel is made.
+pub(super) fn proxy_credentials(matcher: &Matcher, to: &Uri) -> Option<HeaderValue> {
+    if to.scheme_str() != Some("http") {
+        return None;
+    }
+    let proxy = intercept(matcher, to)?;
+    (proxy.uri().scheme_str() == Some("http")).then(|| proxy.basic_auth().cloned())?
+}
+
+/// A connection that knows whether requests on it must name their whole address.
+pub(super) struct Stream {
+    inner: TokioIo<TcpStream>,
+    is_proxied: bool,
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        self.inner.connected().proxy(self.is_proxied)
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+    }
+}
