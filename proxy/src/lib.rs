@@ -10,6 +10,7 @@ mod decode;
 mod error;
 mod exchange;
 mod forward;
+mod front;
 mod guard;
 mod headers;
 mod lifecycle;
@@ -26,6 +27,8 @@ mod upstream;
 
 pub use base_url::BaseUrl;
 pub use error::StartError;
+pub use front::Backend;
 pub use options::{Limits, ProxyOptions, Retries, Timeouts, Upstreams};
 pub use secret::Secret;
 pub use server::{Proxy, RunningProxy, serve};
+pub use upstream::reach;
