@@ -82,7 +82,8 @@ impl Wrapped {
     fn send(&self, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.front).unwrap();
         let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer k", self.front);
-        write!(stream, "{head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(stream, "{head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            .unwrap();
         stream
     }
 
@@ -93,7 +94,10 @@ impl Wrapped {
 
     /// The proxy behind the front, if there is one now.
     fn proxy(&self) -> Option<u32> {
-        processes().into_iter().find(|(_, parent, line)| *parent == self.process.id() && line.contains("proxy\0")).map(|(id, ..)| id)
+        processes()
+            .into_iter()
+            .find(|(_, parent, line)| *parent == self.process.id() && line.contains("proxy\0"))
+            .map(|(id, ..)| id)
     }
 
     fn kill_proxy(&self) {

@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod forward;
 mod front;
+mod greeting;
 mod guard;
 mod headers;
 mod lifecycle;

@@ -41,7 +41,8 @@ pub(crate) fn run(asked: Wrap, store: Option<String>, host: &Host, screen: &mut 
     let outcome = runtime.block_on(async {
         let (supervisor, address) = Supervisor::start(start).await?;
         let front = ProxyOptions { host: "127.0.0.1".into(), port: asked.port, ..options.clone() };
-        let front = Proxy::start_front(front, Backend { address, token }).await.map_err(super::proxy::told)?;
+        let front = Proxy::start_front(front, Backend { address, token }).await;
+        let front = front.map_err(|error| super::proxy::told(&error))?;
         let base = format!("http://{}", front.address());
         let setup = Setup::of(agent, &base, &options.upstreams, variable)?;
         if !asked.quiet {
