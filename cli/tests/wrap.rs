@@ -240,7 +240,11 @@ fn known_agents_are_found_by_name_and_get_their_arguments() {
     let place = Place::new();
     for name in ["claude", "codex"] {
         let path = place.path(name);
-        fs::write(&path, "#!/bin/sh\nfor word; do echo \"<$word>\"; done\nenv | grep _URL=\n").unwrap();
+        fs::write(
+            &path,
+            "#!/bin/sh\nfor word; do echo \"<$word>\"; done\nenv | grep -E '^(ANTHROPIC|OPENAI|GOOGLE)_.*_URL='\n",
+        )
+        .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let run = |words: &[&str]| {

@@ -9,7 +9,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use crate::headers;
-use crate::providers::{self, Route};
+use crate::providers::{self, Provider, Route};
+use crate::routes;
 
 /// A request and what is known of it.
 #[derive(Debug)]
@@ -30,19 +31,28 @@ impl Exchange {
         let whole = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let (project, target) = split_project(whole);
         let project = project.or_else(|| headers::text(&parts.headers, "x-headroom-project"));
-        Self {
-            id,
-            started: Instant::now(),
-            project: project.map(str::to_owned),
-            route: providers::route(&parts.method, target, &parts.headers),
-            target: target.to_owned(),
-        }
+        let route = providers::route(&parts.method, target, &parts.headers);
+        let target = at_chatgpt(&route, target).unwrap_or_else(|| target.to_owned());
+        Self { id, started: Instant::now(), project: project.map(str::to_owned), route, target }
     }
 
     /// The path without the query, which may hold a key.
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
+}
+
+/// The place at ChatGPT's backend of what a Codex with a ChatGPT login asks for below an OpenAI base address.
+///
+/// # Sources
+/// Codex: without a base address its requests with such a login go to `/backend-api/codex/responses` and its siblings.
+fn at_chatgpt(route: &Route, target: &str) -> Option<String> {
+    let path = target.split('?').next().unwrap_or_default();
+    if route.provider != Provider::ChatGpt || routes::is_own(path) {
+        return None;
+    }
+    let rest = target.strip_prefix("/v1/")?;
+    Some(format!("/backend-api/codex/{}", rest.strip_prefix("codex/").unwrap_or(rest)))
 }
 
 /// `/p/<project>/rest` is `/rest` of a project.
@@ -95,6 +105,28 @@ mod tests {
             ("/v1/p/web/", None, "/v1/p/web/"),
         ] {
             assert_eq!(split_project(target), (project, rest), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_chatgpt_login_goes_to_the_backend_of_chatgpt() {
+        let target = |path: &str, login: bool| {
+            let mut request = http::Request::post(path);
+            if login {
+                request = request.header("chatgpt-account-id", "a");
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            Exchange::new("1".into(), &parts).target
+        };
+        for (path, expected) in [
+            ("/v1/responses", "/backend-api/codex/responses"),
+            ("/v1/codex/responses", "/backend-api/codex/responses"),
+            ("/v1/models?client_version=1", "/backend-api/codex/models?client_version=1"),
+            ("/backend-api/codex/responses", "/backend-api/codex/responses"),
+            ("/v1/compress", "/v1/compress"),
+        ] {
+            assert_eq!(target(path, true), expected);
+            assert_eq!(target(path, false), path);
         }
     }
 

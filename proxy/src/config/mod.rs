@@ -126,7 +126,8 @@ mod tests {
             assert!(names.len() > 3, "{error}");
             for name in names {
                 let is_there = [format!("\n{name} ="), format!("\n# {name} ="), format!("\n[{table}.{name}]")];
-                let is_there = is_there.iter().any(|line| part.contains(line) || example.contains(line) && line.contains('['));
+                let is_there =
+                    is_there.iter().any(|line| part.contains(line) || example.contains(line) && line.contains('['));
                 assert!(is_there, "{table}.{name}");
             }
         }

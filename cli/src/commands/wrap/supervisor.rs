@@ -34,6 +34,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// `CREATE_NEW_PROCESS_GROUP` of Windows.
+#[cfg(windows)]
+const NEW_PROCESS_GROUP: u32 = 0x200;
+
 /// How many bytes of the last words of a process are kept.
 const KEPT_WORDS: usize = 2048;
 
@@ -155,7 +159,7 @@ impl Start {
         #[cfg(unix)]
         command.process_group(0);
         #[cfg(windows)]
-        command.creation_flags(0x200);
+        command.creation_flags(NEW_PROCESS_GROUP);
         let program = self.program.display();
         let mut child = command.spawn().map_err(|error| format!("cannot run {program}: {error}"))?;
         let words = Arc::default();
