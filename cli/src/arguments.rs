@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -58,6 +59,15 @@ pub(crate) enum Command {
     /// Makes what a model reads smaller on its way and passes everything else on as it comes. Options come from
     /// ~/.headroom/headroom.toml, then from the environment, then from here.
     Proxy(Proxy),
+    /// Run an agent through a proxy of its own, which ends with it.
+    ///
+    /// Its requests go through Headroom because its environment (for codex: its arguments) says so; no file is changed.
+    /// Should the proxy die, requests go straight to the provider until it is back. The exit code is the agent's.
+    Wrap(Wrap),
+    /// Check what a request passes on its way, and say what to do.
+    ///
+    /// The exit code is 1 when something is broken.
+    Doctor(Doctor),
     /// Serve MCP clients over standard input and output.
     ///
     /// Tools: headroom_compress, headroom_retrieve, headroom_stats.
@@ -132,6 +142,17 @@ pub(crate) enum ModeName {
     Aggressive,
 }
 
+impl ModeName {
+    /// As it is written here.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lossless => "lossless",
+            Self::Balanced => "balanced",
+            Self::Aggressive => "aggressive",
+        }
+    }
+}
+
 impl From<ModeName> for Mode {
     fn from(name: ModeName) -> Self {
         match name {
@@ -155,28 +176,75 @@ pub(crate) struct Proxy {
     /// The port to listen on; 0 takes a free one [default: 8787].
     #[arg(long)]
     pub(crate) port: Option<u16>,
-    /// The file of options [default: HEADROOM_CONFIG, else ~/.headroom/headroom.toml].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) config: Option<PathBuf>,
-    /// Where requests to OpenAI go [default: https://api.openai.com].
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) openai_url: Option<BaseUrl>,
-    /// Where requests to Anthropic go [default: https://api.anthropic.com].
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) anthropic_url: Option<BaseUrl>,
-    /// Where requests to Gemini go [default: https://generativelanguage.googleapis.com].
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) gemini_url: Option<BaseUrl>,
-    /// One more upstream, which clients choose with x-headroom-base-url (repeat it for more).
-    #[arg(long, value_name = "NAME=URL", value_parser = upstream)]
-    pub(crate) upstream: Vec<(String, BaseUrl)>,
+    #[command(flatten)]
+    pub(crate) through: Through,
     /// What clients must send as x-headroom-proxy-token. Others on this machine see it here; HEADROOM_PROXY_TOKEN they
     /// do not.
     #[arg(long)]
     pub(crate) token: Option<String>,
+    /// Print the address, and stop when standard input ends.
+    #[arg(long, hide = true)]
+    pub(crate) for_parent: bool,
+}
+
+/// What goes through a proxy, and where to.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Through {
+    /// The file of options [default: HEADROOM_CONFIG, else ~/.headroom/headroom.toml].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where requests to OpenAI go [default: https://api.openai.com].
+    #[arg(long, alias = "openai-base-url", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) openai_url: Option<BaseUrl>,
+    /// Where requests to Anthropic go [default: https://api.anthropic.com].
+    #[arg(long, alias = "anthropic-base-url", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) anthropic_url: Option<BaseUrl>,
+    /// Where requests to Gemini go [default: https://generativelanguage.googleapis.com].
+    #[arg(long, alias = "gemini-base-url", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) gemini_url: Option<BaseUrl>,
+    /// One more upstream, which clients choose with x-headroom-base-url (repeat it for more).
+    #[arg(long, value_name = "NAME=URL", value_parser = upstream)]
+    pub(crate) upstream: Vec<(String, BaseUrl)>,
     /// How far compression goes [default: balanced].
     #[arg(long)]
     pub(crate) mode: Option<ModeName>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Agents whose way to a provider is known: aider, claude, codex, gemini, goose, opencode, qwen. Any other program gets the
+variables that most SDKs read.
+
+Examples:
+  headroom wrap claude
+  headroom wrap codex exec 'fix the failing test'
+  headroom wrap --mode lossless -- python agent.py")]
+pub(crate) struct Wrap {
+    /// The port that the agent speaks to; 0 takes a free one [default: 0].
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) through: Through,
+    /// Say nothing on standard error.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// The agent and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "AGENT",
+        value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) agent: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Ask the providers too, without a key.
+    #[arg(long)]
+    pub(crate) network: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The file of options [default: HEADROOM_CONFIG, else ~/.headroom/headroom.toml].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// An upstream such as `groq=https://api.groq.com/openai/v1`.

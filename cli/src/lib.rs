@@ -9,6 +9,7 @@ mod difference;
 mod engine;
 mod excerpt;
 mod failure;
+mod host;
 mod input;
 mod progress;
 mod screen;
@@ -16,24 +17,24 @@ mod store;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser as _;
-use headroom_core::pipeline::PipelineExtensionManager;
 
 use arguments::Arguments;
 use failure::Failure;
 use screen::Screen;
 
-/// Runs the command with the given arguments (the program's name first) and extensions.
+pub use host::Host;
+
+/// Runs the command with the given arguments (the program's name first) in a host.
 ///
 /// The exit code is 0 when it did what was asked, 1 when it could not, 2 when the arguments are wrong.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, extensions: Arc<PipelineExtensionManager>) -> ExitCode {
-    ExitCode::from(run_for_status(arguments, extensions))
+pub fn run(arguments: impl IntoIterator<Item = OsString>, host: impl Into<Host>) -> ExitCode {
+    ExitCode::from(run_for_status(arguments, host))
 }
 
 /// As [`run`], with the exit code as a number for hosts that have their own way to exit.
-pub fn run_for_status(arguments: impl IntoIterator<Item = OsString>, extensions: Arc<PipelineExtensionManager>) -> u8 {
+pub fn run_for_status(arguments: impl IntoIterator<Item = OsString>, host: impl Into<Host>) -> u8 {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let program = commands::program(words.first());
     let arguments = match Arguments::try_parse_from(words) {
@@ -45,7 +46,7 @@ pub fn run_for_status(arguments: impl IntoIterator<Item = OsString>, extensions:
         }
     };
     let mut screen = Screen::new(arguments.color);
-    let result = commands::run(arguments, &program, extensions, &mut screen)
+    let result = commands::run(arguments, &program, host.into(), &mut screen)
         .and_then(|status| screen.finish().map(|()| status).map_err(Failure::from));
     match result {
         Ok(status) => status,

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::headers;
 use crate::observe::{Observer, RequestRecord};
-use crate::providers::{self, Api, Route};
+use crate::providers::{self, Api, Provider, Route};
 use crate::routes;
 use crate::seen::Seen;
 
@@ -53,11 +53,12 @@ impl Exchange {
             };
             Seen::new(observer, record)
         };
+        let target = at_chatgpt(&route, target).unwrap_or_else(|| target.to_owned());
         Self {
             id,
             started: Instant::now(),
             project: project.map(str::to_owned),
-            target: target.to_owned(),
+            target,
             route,
             is_own,
             seen,
@@ -72,6 +73,18 @@ impl Exchange {
 
 fn path(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
+}
+
+/// The place at ChatGPT's backend of what a Codex with a ChatGPT login asks for below an OpenAI base address.
+///
+/// # Sources
+/// Codex: without a base address its requests with such a login go to `/backend-api/codex/responses` and its siblings.
+fn at_chatgpt(route: &Route, target: &str) -> Option<String> {
+    if route.provider != Provider::ChatGpt || routes::is_own(path(target)) {
+        return None;
+    }
+    let rest = target.strip_prefix("/v1/")?;
+    Some(format!("/backend-api/codex/{}", rest.strip_prefix("codex/").unwrap_or(rest)))
 }
 
 /// `/p/<project>/rest` is `/rest` of a project.
@@ -124,6 +137,28 @@ mod tests {
             ("/v1/p/web/", None, "/v1/p/web/"),
         ] {
             assert_eq!(split_project(target), (project, rest), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_chatgpt_login_goes_to_the_backend_of_chatgpt() {
+        let target = |path: &str, login: bool| {
+            let mut request = http::Request::post(path);
+            if login {
+                request = request.header("chatgpt-account-id", "a");
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            Exchange::new("1".into(), &parts).target
+        };
+        for (path, expected) in [
+            ("/v1/responses", "/backend-api/codex/responses"),
+            ("/v1/codex/responses", "/backend-api/codex/responses"),
+            ("/v1/models?client_version=1", "/backend-api/codex/models?client_version=1"),
+            ("/backend-api/codex/responses", "/backend-api/codex/responses"),
+            ("/v1/compress", "/v1/compress"),
+        ] {
+            assert_eq!(target(path, true), expected);
+            assert_eq!(target(path, false), path);
         }
     }
 

@@ -10,6 +10,7 @@ mod decode;
 mod error;
 mod exchange;
 mod forward;
+mod front;
 mod greeting;
 mod guard;
 mod headers;
@@ -29,6 +30,8 @@ mod upstream;
 
 pub use base_url::BaseUrl;
 pub use error::StartError;
+pub use front::Backend;
 pub use options::{Limits, ProxyOptions, Retries, Timeouts, Upstreams};
 pub use secret::Secret;
 pub use server::{Proxy, RunningProxy, serve};
+pub use upstream::reach;

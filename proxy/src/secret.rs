@@ -16,6 +16,22 @@ impl Secret {
         Self(text.into())
     }
 
+    /// A new one that nobody can guess.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn random() -> Result<Self, rustls::crypto::GetRandomFailed> {
+        let mut bytes = [0; 32];
+        rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
+        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
+    /// The secret itself, for the one place that it is handed to.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -55,5 +71,12 @@ mod tests {
             assert!(!secret.is(other));
         }
         assert_eq!(format!("{secret} {secret:?}"), "<redacted> <redacted>");
+    }
+
+    #[test]
+    fn random_secrets_differ() {
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert_eq!(one.expose().len(), 64);
+        assert_ne!(one, other);
     }
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
+use crate::front::{Backend, Front};
 use crate::greeting::Greeting;
 use crate::guard::{Origins, Token};
 use crate::observe::{ObserveOptions, Observer, PriceTable};
@@ -67,6 +68,27 @@ impl Proxy {
         options: ProxyOptions,
         extensions: Arc<PipelineExtensionManager>,
     ) -> Result<RunningProxy, StartError> {
+        Self::start_as(options, extensions, None).await
+    }
+
+    /// Starts a front: what it gets goes to the proxy that `backend` names, and past it, untouched, while there is none.
+    ///
+    /// No token is asked for on the routes of providers, as the one client that a front is for may be unable to send it;
+    /// Headroom's own routes keep theirs.
+    ///
+    /// # Errors
+    /// As [`Proxy::start`].
+    pub async fn start_front(mut options: ProxyOptions, backend: Backend) -> Result<RunningProxy, StartError> {
+        let front = Front::new(backend, &options);
+        options.token = None;
+        Self::start_as(options, Arc::default(), Some(Arc::new(front))).await
+    }
+
+    async fn start_as(
+        options: ProxyOptions,
+        extensions: Arc<PipelineExtensionManager>,
+        front: Option<Arc<Front>>,
+    ) -> Result<RunningProxy, StartError> {
         options.validate()?;
         let observer = observer(&options)?;
         let extensions = Arc::new(extensions.hosted_by(Arc::new(TokioTimer), Some(EXTENSION_TIMEOUT)));
@@ -93,7 +115,7 @@ impl Proxy {
             stopping: stopping.clone(),
             options,
         });
-        let server = Server { own: routes::router(&stack), stack: Arc::clone(&stack) };
+        let server = Server { own: routes::router(&stack), stack: Arc::clone(&stack), front };
         let accepting = tokio::spawn(server.run(listener));
         let running = RunningProxy { address, stopping, accepting };
         if let Err(refused) = after_start(&stack, address).await {
@@ -226,6 +248,8 @@ async fn listen(options: &ProxyOptions) -> Result<TcpListener, StartError> {
 struct Server {
     stack: Arc<Stack>,
     own: Router,
+    /// Takes requests first when this process stands before the one that compresses.
+    front: Option<Arc<Front>>,
 }
 
 impl Server {
@@ -255,7 +279,7 @@ impl Server {
                     continue;
                 }
             };
-            if std::mem::take(&mut is_first) {
+            if std::mem::take(&mut is_first) && self.front.is_none() {
                 load_vocabulary();
             }
             let connection = self.connection(stream, &graceful);
@@ -281,7 +305,7 @@ impl Server {
 
     /// Serves one connection.
     fn connection(&self, stream: TcpStream, graceful: &GracefulShutdown) -> impl Future<Output = ()> + Send + 'static {
-        let (stack, own) = (Arc::clone(&self.stack), self.own.clone());
+        let (stack, own, front) = (Arc::clone(&self.stack), self.own.clone(), self.front.clone());
         let limits = &stack.options.limits;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(HyperTimer::new()).header_read_timeout(stack.options.timeouts.headers());
@@ -298,8 +322,13 @@ impl Server {
             // An answer that is written in pieces must not wait for the client's acknowledgements.
             let _ = stream.set_nodelay(true);
             let service = service_fn(move |request| {
-                let serving = stack::serve(Arc::clone(&stack), own.clone(), request);
-                async move { Ok::<_, std::convert::Infallible>(serving.await) }
+                let (stack, own, front) = (Arc::clone(&stack), own.clone(), front.clone());
+                async move {
+                    Ok::<_, std::convert::Infallible>(match front {
+                        Some(front) => front.serve(stack, own, request).await,
+                        None => stack::serve(stack, own, request).await,
+                    })
+                }
             });
             let connection =
                 builder.serve_connection_with_upgrades(TokioIo::new(Greeting::new(stream, wait)), service).into_owned();

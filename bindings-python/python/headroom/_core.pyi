@@ -183,7 +183,9 @@ def retrieve_tool(provider: str) -> dict[str, Any]:
 def answer_tool_call(call: Any, store: Any = None) -> dict[str, Any]:
     """The message that answers a model's call of the retrieval tool."""
 
-def run_command(arguments: Sequence[str], extensions: Sequence[Any]) -> int:
+def run_command(
+    arguments: Sequence[str], extensions: Sequence[Any], command: Sequence[str], problems: Sequence[str]
+) -> int:
     """Runs the command with arguments (the program's name first) and extensions, and gives its exit code."""
 
 def as_list(given: Any = None) -> list[Any]:

@@ -3,42 +3,39 @@
 mod completions;
 mod compress;
 mod demo;
+mod doctor;
 mod mcp;
 mod proxy;
 mod retrieve;
 mod stats;
 mod store;
 mod verify;
+mod wrap;
 
 use std::env;
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
-
-use headroom_core::pipeline::PipelineExtensionManager;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
+use crate::host::Host;
 use crate::screen::Screen;
 use crate::store::named;
 
 /// Runs what was asked and gives the exit code.
-pub(crate) fn run(
-    arguments: Arguments,
-    program: &str,
-    extensions: Arc<PipelineExtensionManager>,
-    screen: &mut Screen,
-) -> Result<u8, Failure> {
+pub(crate) fn run(arguments: Arguments, program: &str, host: Host, screen: &mut Screen) -> Result<u8, Failure> {
     let store = arguments.store;
     match arguments.command {
         Command::Demo => demo::run(program, &named(store)?, screen),
-        Command::Compress(asked) => compress::run(asked, &named(store)?, extensions, screen),
+        Command::Compress(asked) => compress::run(asked, &named(store)?, host.extensions, screen),
         Command::Retrieve(asked) => retrieve::run(&asked, &named(store)?, screen),
         Command::Verify(asked) => verify::run(&asked, &named(store)?, screen),
         Command::Store(asked) => self::store::run(&asked, &named(store)?, screen),
         Command::Stats { json } => stats::run(json, &named(store)?, screen),
-        Command::Proxy(asked) => proxy::run(asked, store, extensions, screen),
-        Command::Mcp => mcp::run(&named(store)?, extensions),
+        Command::Proxy(asked) => proxy::run(asked, store, host.extensions, screen),
+        Command::Wrap(asked) => wrap::run(asked, store, &host, screen),
+        Command::Doctor(asked) => doctor::run(&asked, store, &host, screen),
+        Command::Mcp => mcp::run(&named(store)?, host.extensions),
         Command::Completions { shell } => completions::run(shell, screen),
     }
 }

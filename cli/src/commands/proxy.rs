@@ -1,12 +1,14 @@
 //! `headroom proxy`: serves until it is told to stop.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use headroom_core::pipeline::PipelineExtensionManager;
 use headroom_proxy::{ProxyOptions, Secret, StartError, config};
+use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Runtime;
 
-use crate::arguments::Proxy;
+use crate::arguments::{Proxy, Through};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::store::named;
@@ -18,16 +20,32 @@ pub(crate) fn run(
     extensions: Arc<PipelineExtensionManager>,
     screen: &mut Screen,
 ) -> Result<u8, Failure> {
-    let options = options(asked, store)?;
+    let mut options = options(asked.through, store)?;
+    if let Some(host) = asked.host {
+        options.host = host;
+    }
+    if let Some(port) = asked.port {
+        options.port = port;
+    }
+    if let Some(token) = asked.token {
+        options.token = Some(Secret::new(token));
+    }
     raise_file_limit();
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     runtime.block_on(async {
         let running = headroom_proxy::Proxy::start(options, extensions).await.map_err(|error| told(&error))?;
         let address = running.address();
+        let for_parent = asked.for_parent;
+        if for_parent {
+            writeln!(screen, "http://{address}").and_then(|()| screen.finish())?;
+        }
         screen.say(&format!(
             "listening on http://{address} (OPENAI_BASE_URL=http://{address}/v1 ANTHROPIC_BASE_URL=http://{address})"
         ));
-        told_to_stop().await;
+        tokio::select! {
+            () = told_to_stop() => {}
+            () = left_alone(), if for_parent => {}
+        }
         screen.say("stopping; requests under way may end, once more ends them");
         running.shutdown();
         tokio::select! {
@@ -42,17 +60,8 @@ pub(crate) fn run(
 }
 
 /// The file, then the environment, then what was asked for here.
-fn options(asked: Proxy, store: Option<String>) -> Result<ProxyOptions, Failure> {
+pub(super) fn options(asked: Through, store: Option<String>) -> Result<ProxyOptions, Failure> {
     let mut options = config::load(asked.config.as_deref()).map_err(|error| told(&error))?;
-    if let Some(host) = asked.host {
-        options.host = host;
-    }
-    if let Some(port) = asked.port {
-        options.port = port;
-    }
-    if let Some(token) = asked.token {
-        options.token = Some(Secret::new(token));
-    }
     if let Some(mode) = asked.mode {
         options.compress.mode = mode.into();
     }
@@ -73,7 +82,8 @@ fn options(asked: Proxy, store: Option<String>) -> Result<ProxyOptions, Failure>
     Ok(options)
 }
 
-fn told(error: &StartError) -> Failure {
+/// Why it did not start, and what may help.
+pub(super) fn told(error: &StartError) -> Failure {
     let hint = match error {
         StartError::NoToken(_) => Some("set HEADROOM_PROXY_TOKEN, and let clients send it as x-headroom-proxy-token"),
         StartError::Listen { .. } => Some("--port 0 takes a free port"),
@@ -113,6 +123,13 @@ async fn told_to_stop() {
         () = interrupt => {}
         () = terminate => {}
     }
+}
+
+/// Is ready when whoever started this process is gone, which closes its end of standard input.
+async fn left_alone() {
+    let mut input = tokio::io::stdin();
+    let mut ignored = [0; 256];
+    while matches!(input.read(&mut ignored).await, Ok(count) if count > 0) {}
 }
 
 /// Lets the process have as many files as it may: a stream takes two, and 1,024 is what most shells give.

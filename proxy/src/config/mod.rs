@@ -108,4 +108,35 @@ mod tests {
         assert!(error.to_string().starts_with("cannot read /nowhere/headroom.toml"), "{error}");
         assert_eq!(load_from(None, |_| None, Some("/nowhere".into())).unwrap(), ProxyOptions::default());
     }
+
+    const MANUAL: &str = include_str!("../../../docs/proxy.md");
+
+    #[test]
+    fn the_manual_has_every_option_with_its_default() {
+        let (_, rest) = MANUAL.split_once("```toml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        assert_eq!(load_with(example, &[]).unwrap(), ProxyOptions::default());
+        for table in ["proxy", "proxy.upstreams", "proxy.limits", "proxy.timeouts", "proxy.retries", "compress"] {
+            let (_, part) = example.split_once(&format!("[{table}]")).unwrap();
+            let part = part.split("\n[").next().unwrap();
+            // What is expected there is told to whoever writes something else.
+            let error = load_with(&format!("[{table}]\nno_such_option = 1\n"), &[]).unwrap_err().to_string();
+            let (_, expected) = error.split_once("expected").unwrap();
+            let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+            assert!(names.len() > 3, "{error}");
+            for name in names {
+                let is_there = [format!("\n{name} ="), format!("\n# {name} ="), format!("\n[{table}.{name}]")];
+                let is_there =
+                    is_there.iter().any(|line| part.contains(line) || example.contains(line) && line.contains('['));
+                assert!(is_there, "{table}.{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_manual_has_every_variable() {
+        for (name, _) in ENVIRONMENT {
+            assert!(MANUAL.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }

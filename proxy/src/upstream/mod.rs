@@ -2,6 +2,7 @@
 
 mod client;
 mod connect;
+mod reach;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::options;
 use crate::providers::Provider;
 
 pub(crate) use client::{Client, Outbound, OutboundBody};
+pub use reach::reach;
 
 /// The table of upstreams.
 #[derive(Debug)]

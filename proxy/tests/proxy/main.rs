@@ -5,6 +5,7 @@ mod client;
 mod drain;
 mod extensions;
 mod faults;
+mod front;
 mod guards;
 mod own_routes;
 mod pass_through;
