@@ -60,11 +60,11 @@ impl Front {
     /// Answers a request.
     pub(crate) async fn serve(&self, stack: Arc<Stack>, own: Router, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let exchange = Arc::new(Exchange::new(new_id(), &parts));
+        let exchange = Arc::new(Exchange::new(new_id(), &parts, &stack.observer));
         let is_own = routes::is_own(exchange.path());
         if is_own
             && !routes::is_open(exchange.path())
-            && let Err(error) = self.token.check(&parts.headers, true)
+            && let Err(error) = self.token.check(exchange.path(), &parts, true)
         {
             return told(&error, &exchange);
         }
@@ -154,7 +154,7 @@ async fn again(
         return Ok(response);
     }
     let outbound = forward::outbound(stack, exchange, parts, OutboundBody::Held(bytes))?;
-    Ok(forward::back(stack, stack.client.send(outbound).await?))
+    Ok(forward::back(stack, exchange, stack.client.send(outbound).await?))
 }
 
 fn told(error: &ProxyError, exchange: &Exchange) -> Response<Body> {
