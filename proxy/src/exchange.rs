@@ -12,7 +12,7 @@ use crate::headers;
 use crate::providers::{self, Route};
 
 /// A request and what is known of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) id: Arc<str>,
     /// When its head had arrived.

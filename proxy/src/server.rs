@@ -9,6 +9,9 @@ use headroom_core::ccr::{DEFAULT_FILE_NAME, open_store};
 use headroom_core::pipeline::{PipelineEvent, PipelineExtensionManager, PipelineStage};
 use headroom_core::tokens;
 use headroom_core::{Engine, Error, ErrorKind};
+use http::Request;
+use http::header::UPGRADE;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer as HyperTimer};
 use hyper_util::server::conn::auto;
@@ -26,6 +29,7 @@ use crate::options::ProxyOptions;
 use crate::routes;
 use crate::stack::{self, Stack};
 use crate::timer::{EXTENSION_TIMEOUT, TokioTimer};
+use crate::upgrade::Sequel;
 use crate::upstream::{Client, Table};
 
 /// How long to wait when the system has no more file descriptors.
@@ -286,13 +290,22 @@ impl Server {
             if !matches!(timeout(wait, stream.readable()).await, Ok(Ok(()))) {
                 return;
             }
-            let service = service_fn(move |request| {
+            let sequel = Sequel::default();
+            let next = sequel.clone();
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                if request.headers().contains_key(UPGRADE) {
+                    request.extensions_mut().insert(sequel.clone());
+                }
                 let serving = stack::serve(Arc::clone(&stack), own.clone(), request);
                 async move { Ok::<_, std::convert::Infallible>(serving.await) }
             });
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
             if let Err(error) = watcher.watch(connection).await {
                 log::debug!(target: "headroom.proxy", "a connection ended: {error}");
+            }
+            // Another protocol may go on where HTTP has ended, in the connection's place and for as long as it may last.
+            if let Some(next) = next.take() {
+                next.await;
             }
         }
     }
