@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures_util::stream;
 use headroom_core::Error;
 use headroom_core::conversation::Value;
@@ -16,7 +17,7 @@ use http_body_util::StreamBody;
 use super::{Request, outcome, response};
 use crate::body::Body;
 use crate::error::{ProxyError, json_response};
-use crate::providers::{Facts, Framing};
+use crate::providers::{Facts, Framing, Writer};
 
 /// `response_received` with the answer of an extension; gives it back as the extensions left it.
 pub(crate) async fn settle(
@@ -38,20 +39,20 @@ pub(super) async fn respond(
     answer: Value,
 ) -> Result<Response<Body>, ProxyError> {
     let left = settle(&mut run, request.exchange.started, facts, answer).await.map_err(ProxyError::Refused)?;
-    let mut response = match (facts.stream, request.exchange.route.framing) {
-        (false, _) => json_response(StatusCode::OK, left.to_string().into()),
-        (true, Framing::Array) => json_response(StatusCode::OK, format!("[{left}]").into()),
-        (true, Framing::Events) => {
-            let events = request
-                .api
-                .stream_of(&left)
-                .into_iter()
-                .map(|event| Ok::<_, Infallible>(Frame::data(event.to_bytes())));
-            let mut response = Response::new(Body::new(StreamBody::new(stream::iter(events))));
+    let mut response = if facts.stream {
+        let framing = request.exchange.route.framing;
+        let mut writer = Writer::new(framing);
+        let mut pieces: Vec<Bytes> = request.api.stream_of(&left).iter().map(|event| writer.event(event)).collect();
+        pieces.push(writer.end(Bytes::new()));
+        let frames = pieces.into_iter().map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+        let mut response = json_response(StatusCode::OK, Body::new(StreamBody::new(stream::iter(frames))));
+        if framing == Framing::Events {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            response
         }
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response
+    } else {
+        json_response(StatusCode::OK, left.to_string().into())
     };
     outcome::describe(response.headers_mut(), run.result());
     Ok(response)

@@ -7,10 +7,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{self, FrameHeader};
 
-/// How much room is made for a frame at once; what a header announces may never come.
+/// How much room is made at least when bytes are read, and at most; what the header of a frame announces may never come.
 ///
 /// # Sources
 /// Chosen by hand.
+const LEAST_ROOM: usize = 4 << 10;
 const MOST_ROOM: usize = 256 << 10;
 
 /// A key that hides the bytes of a client's frame from what stands between it and the server.
@@ -95,11 +96,13 @@ pub(super) struct Frames<R> {
     limit: usize,
     /// Whether the peer is the client of the connection, whose frames are masked.
     are_masked: bool,
+    /// Whether the last frame has come.
+    has_closed: bool,
 }
 
 impl<R: AsyncRead + Unpin> Frames<R> {
     pub(super) fn new(reader: R, limit: usize, are_masked: bool) -> Self {
-        Self { reader, buffer: BytesMut::new(), limit, are_masked }
+        Self { reader, buffer: BytesMut::new(), limit, are_masked, has_closed: false }
     }
 
     /// The next frame; none when the connection has ended. Nothing is lost when the future is dropped.
@@ -109,21 +112,27 @@ impl<R: AsyncRead + Unpin> Frames<R> {
                 Parsed::Frame(frame) => return Ok(Some(frame)),
                 Parsed::Missing(bytes) => bytes,
             };
-            self.buffer.reserve(missing.clamp(4 << 10, MOST_ROOM));
+            self.buffer.reserve(missing.clamp(LEAST_ROOM, MOST_ROOM));
             if self.reader.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
         }
     }
 
-    /// Reads to the end of the connection, whatever comes.
-    pub(super) async fn discard(&mut self) {
-        loop {
-            self.buffer.clear();
-            self.buffer.reserve(4 << 10);
-            if !matches!(self.reader.read_buf(&mut self.buffer).await, Ok(count) if count > 0) {
-                return;
+    /// Reads until the peer has closed, whatever comes before.
+    pub(super) async fn finish(&mut self) {
+        while !self.has_closed {
+            match self.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(Fault::Broken(_)) => return,
+                // What is no frame or too large for one hides where the next begins.
+                Err(Fault::TooLarge(_) | Fault::Protocol(_)) => break,
             }
+        }
+        while !self.has_closed {
+            self.buffer.clear();
+            self.buffer.reserve(LEAST_ROOM);
+            self.has_closed = !matches!(self.reader.read_buf(&mut self.buffer).await, Ok(count) if count > 0);
         }
     }
 
@@ -149,8 +158,9 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         if self.buffer.len() < end {
             return Ok(Parsed::Missing(end - self.buffer.len()));
         }
-        let raw = self.buffer.split_to(end).freeze();
-        Ok(Parsed::Frame(Frame { raw, start, opcode, is_final, mask }))
+        let frame = Frame { raw: self.buffer.split_to(end).freeze(), start, opcode, is_final, mask };
+        self.has_closed = frame.is_close();
+        Ok(Parsed::Frame(frame))
     }
 }
 

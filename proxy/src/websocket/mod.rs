@@ -4,6 +4,8 @@
 //! the stages have changed is written anew.
 
 mod answer;
+mod asked;
+mod end;
 mod frame;
 mod message;
 mod peek;

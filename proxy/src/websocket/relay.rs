@@ -8,15 +8,17 @@ use futures_util::FutureExt as _;
 use headroom_core::Error;
 use headroom_core::conversation::Value;
 use headroom_core::pipeline::{PipelineStage, Run};
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::answer;
-use super::frame::{Fault, Frame, Frames};
+use super::asked::Asked;
+use super::end::End;
+use super::frame::{Frame, Frames};
 use super::message::{Collector, Message, Step};
 use super::peek;
 use super::turns::{Credit, Role, Turns};
@@ -25,7 +27,7 @@ use crate::activity::{Active, Activity};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::lifecycle::{self, Prepared, Ready, Request};
-use crate::providers::{Api, Assembler};
+use crate::providers::Api;
 use crate::stack::Stack;
 use crate::upgrade::Raw;
 
@@ -39,9 +41,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Requests that are on their way from one side of the relay to the other at most.
 const MOST_ASKED: usize = 64;
-
-/// The status of an answer without one of its own: that of the handshake.
-const SWITCHED: u16 = StatusCode::SWITCHING_PROTOCOLS.as_u16();
 
 type Reader = Frames<ReadHalf<Active<Raw>>>;
 type Sender = Mutex<Writer<WriteHalf<Active<Raw>>>>;
@@ -63,33 +62,6 @@ struct Ways {
     to_upstream: Sender,
     /// Requests without the end of their answers, those in the stages included.
     in_flight: watch::Sender<usize>,
-}
-
-/// Why a relay ends.
-#[derive(Debug)]
-enum End {
-    /// A close frame has passed.
-    Closed,
-    ClientGone,
-    UpstreamGone,
-    ClientFault(Fault),
-    UpstreamFault(Fault),
-    /// An extension refused an answer.
-    Refused,
-    Idle,
-    Stopping,
-}
-
-/// A request that is sent, for those who want to know of its answer.
-struct Asked {
-    run: Box<Run>,
-    sent: Instant,
-    status: u16,
-    /// Whether `post_send` has happened.
-    is_told: bool,
-    answer: Option<Box<dyn Assembler>>,
-    /// Bytes of the answer that are still read.
-    left: usize,
 }
 
 impl Relay {
@@ -127,10 +99,8 @@ impl Relay {
         while let Ok(asked) = asked.try_recv() {
             turns.ask(asked);
         }
-        for mut asked in turns.into_waiting().flatten().filter(|asked| !asked.is_told) {
-            if let Err(error) = asked.run.post_send(None, None).await {
-                log::info!(target: "headroom.pipeline", "refused when the answer had failed already: {error}");
-            }
+        for asked in turns.into_waiting().flatten() {
+            asked.tell_failed().await;
         }
         let (for_client, for_upstream) = end.farewell();
         let farewell = async {
@@ -138,7 +108,7 @@ impl Relay {
             let mut to_upstream = ways.to_upstream.lock().await;
             let _ = tokio::join!(to_client.end(for_client), to_upstream.end(for_upstream));
             // A connection that is dropped with bytes unread is reset, and the peer may never learn why.
-            tokio::join!(from_client.discard(), from_upstream.discard());
+            tokio::join!(from_client.finish(), from_upstream.finish());
         };
         let _ = timeout(FAREWELL, farewell).await;
     }
@@ -200,7 +170,7 @@ impl Relay {
                 let mask = message.frames.first().and_then(|frame| frame.mask);
                 let changed = || Message { frames: vec![Frame::new(OpCode::Data(Data::Text), bytes, mask)] };
                 let message = if is_same { message } else { changed() };
-                return self.send(ways, asks, self.asked(run), &message).await;
+                return self.send(ways, asks, self.listener(run), &message).await;
             }
             Prepared::AsItCame { .. } => return self.send(ways, asks, None, &message).await,
             Prepared::Answered(mut run, facts, answer) => {
@@ -232,15 +202,10 @@ impl Relay {
     }
 
     /// A request of whose answer somebody wants to know.
-    fn asked(&self, run: Box<Run>) -> Option<Asked> {
-        (self.answered.is_some() || self.is_read).then(|| Asked {
-            run,
-            sent: Instant::now(),
-            status: SWITCHED,
-            is_told: false,
-            answer: self.is_read.then(|| API.assembler()),
-            left: self.stack.options.limits.response_bytes,
-        })
+    fn listener(&self, run: Box<Run>) -> Option<Asked> {
+        let limit = self.stack.options.limits.response_bytes;
+        let is_awaited = self.answered.is_some() || self.is_read;
+        is_awaited.then(|| Asked::new(run, self.is_read.then(|| API.assembler()), limit))
     }
 
     /// The upstream's frames.
@@ -272,7 +237,9 @@ impl Relay {
                         Ok(ended) => {
                             let passed = ways.to_client.lock().await.message(&message).await;
                             if let Some(ended) = ended {
-                                self.tell(ended);
+                                if let Some(asked) = ended.filter(|_| self.is_read) {
+                                    asked.tell_received(&self.stack);
+                                }
                                 ways.end_turn();
                             }
                             passed
@@ -306,33 +273,18 @@ impl Relay {
             Credit::Part(asked) => {
                 if let Some(asked) = asked {
                     asked.hear(role, &payload);
-                    self.told(asked).await?;
+                    asked.tell_sent(self.answered.as_ref()).await?;
                 }
                 Ok(None)
             }
             Credit::End(mut asked) => {
                 if let Some(asked) = &mut asked {
                     asked.hear(role, &payload);
-                    self.told(asked).await?;
+                    asked.tell_sent(self.answered.as_ref()).await?;
                 }
                 Ok(Some(asked))
             }
         }
-    }
-
-    /// `post_send`, with the first message of an answer.
-    async fn told(&self, asked: &mut Asked) -> Result<(), Error> {
-        if std::mem::replace(&mut asked.is_told, true) {
-            return Ok(());
-        }
-        asked.run.post_send(Some(asked.status), self.answered.clone()).await
-    }
-
-    /// `response_received`, after the last message of an answer.
-    fn tell(&self, ended: Option<Asked>) {
-        let Some(asked) = ended.filter(|_| self.is_read) else { return };
-        let answer = asked.answer.and_then(|answer| answer.response()).unwrap_or_default();
-        lifecycle::streamed(&self.stack, asked.run, asked.status, asked.sent, answer);
     }
 
     /// Waits until the proxy is to stop and no answer is under way.
@@ -346,57 +298,6 @@ impl Relay {
 impl Ways {
     fn end_turn(&self) {
         self.in_flight.send_modify(|count| *count = count.saturating_sub(1));
-    }
-}
-
-impl Asked {
-    fn hear(&mut self, role: Role, payload: &Bytes) {
-        let Some(answer) = &mut self.answer else {
-            if role == Role::Fails {
-                self.status = serde_json::from_slice(payload).ok().and_then(|event| status(&event)).unwrap_or(SWITCHED);
-            }
-            return;
-        };
-        let Some(left) = self.left.checked_sub(payload.len()) else {
-            self.answer = None;
-            return;
-        };
-        self.left = left;
-        let Ok(event) = serde_json::from_slice(payload) else { return };
-        if role == Role::Fails {
-            self.status = status(&event).unwrap_or(SWITCHED);
-        }
-        answer.take(&event);
-    }
-}
-
-impl End {
-    /// What the client and the upstream are told when no close frame has passed.
-    fn farewell(&self) -> (Option<(u16, &str)>, Option<(u16, &str)>) {
-        const AWAY: (u16, &str) = (1001, "the client went away");
-        match self {
-            Self::Closed => (None, None),
-            Self::ClientGone | Self::ClientFault(Fault::Broken(_)) => (None, Some(AWAY)),
-            Self::UpstreamGone | Self::UpstreamFault(Fault::Broken(_)) => {
-                (Some((1011, "headroom: the upstream went away")), None)
-            }
-            Self::ClientFault(fault) => (fault.farewell(), Some(AWAY)),
-            Self::UpstreamFault(fault) => (fault.farewell(), fault.farewell()),
-            Self::Refused => (Some((1008, "headroom: an extension refused the answer")), Some(AWAY)),
-            Self::Idle => (Some((1001, "headroom: nothing came for too long")), Some(AWAY)),
-            Self::Stopping => (Some((1001, "headroom: the proxy stops")), Some(AWAY)),
-        }
-    }
-}
-
-impl Fault {
-    /// The codes are those of RFC 6455 §7.4.1.
-    fn farewell(&self) -> Option<(u16, &str)> {
-        match self {
-            Self::TooLarge(_) => Some((1009, "headroom: the message is larger than the limit")),
-            Self::Protocol(_) => Some((1002, "headroom: the frame is none of the protocol")),
-            Self::Broken(_) => None,
-        }
     }
 }
 
@@ -416,8 +317,4 @@ async fn both(up: impl Future<Output = End>, down: impl Future<Output = End>) ->
 fn refusal(error: Error) -> Message {
     let error = ProxyError::Refused(error);
     answer::error(API, error.status(), &format!("headroom: {error}"))
-}
-
-fn status(event: &serde_json::Value) -> Option<u16> {
-    event.get("status").and_then(serde_json::Value::as_u64).and_then(|status| u16::try_from(status).ok())
 }

@@ -78,6 +78,11 @@ impl Socket {
         (code.into(), reason.to_string())
     }
 
+    /// Answers what is still to be answered, and waits for the end.
+    pub(crate) async fn finish(mut self) {
+        while self.maybe_next().await.is_some() {}
+    }
+
     /// Hangs up without a word.
     pub(crate) fn vanish(self) {
         drop(self);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use headroom_core::extension::Answer;
 use headroom_core::pipeline::{PipelineEvent, PipelineStage};
 use headroom_core::{Error, ErrorKind, Value};
+use headroom_proxy::RunningProxy;
 use serde_json::json;
 
 use crate::setup::{Spy, options, start, start_with};
@@ -50,9 +51,9 @@ fn number(event: &PipelineEvent) -> u64 {
     event.metadata.get("frame_index").unwrap().to_json().unwrap().as_u64().unwrap()
 }
 
-async fn stop(proxy: headroom_proxy::RunningProxy) {
+async fn stop(proxy: RunningProxy, client: Socket, server: Socket) {
     proxy.shutdown();
-    proxy.join().await;
+    tokio::join!(proxy.join(), client.finish(), server.finish());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +129,7 @@ async fn all_stages_happen_for_every_request_with_what_they_promise() {
             assert_eq!(client.text().await, message);
         }
     }
-    stop(proxy).await;
+    stop(proxy, client, server).await;
     // The stage after an answer happens beside the next request.
     let mut events = spy.events();
     events.sort_by_key(number);
@@ -181,7 +182,7 @@ async fn an_answer_that_comes_late_is_not_taken_for_that_of_the_next_request() {
         server.send(message.as_str()).await;
         assert_eq!(client.text().await, message);
     }
-    stop(proxy).await;
+    stop(proxy, client, server).await;
     let events = spy.events();
     let of = |stage: PipelineStage, index: u64| {
         let found: Vec<_> = events.iter().filter(|event| event.stage == stage && number(event) == index).collect();
@@ -207,7 +208,9 @@ async fn a_request_that_is_never_answered_has_failed() {
     server.text().await;
     server.vanish();
     assert_eq!(client.closed().await.0, 1011);
-    stop(proxy).await;
+    client.finish().await;
+    proxy.shutdown();
+    proxy.join().await;
     assert_eq!(spy.stages(), ALL[..7]);
     assert!(spy.events()[6].metadata.get("status_code").unwrap().to_json().unwrap().is_null());
 }
