@@ -2,6 +2,9 @@
 
 use super::frame::Fault;
 
+/// The code and the reason of a close frame.
+pub(super) type Reason<'r> = (u16, &'r str);
+
 /// Why a relay ends.
 #[derive(Debug)]
 pub(super) enum End {
@@ -19,8 +22,8 @@ pub(super) enum End {
 
 impl End {
     /// What the client and the upstream are told when no close frame has passed.
-    pub(super) fn farewell(&self) -> (Option<(u16, &str)>, Option<(u16, &str)>) {
-        const AWAY: (u16, &str) = (1001, "the client went away");
+    pub(super) fn farewell(&self) -> (Option<Reason<'_>>, Option<Reason<'_>>) {
+        const AWAY: Reason<'_> = (1001, "the client went away");
         match self {
             Self::Closed => (None, None),
             Self::ClientGone | Self::ClientFault(Fault::Broken(_)) => (None, Some(AWAY)),
@@ -38,7 +41,7 @@ impl End {
 
 impl Fault {
     /// The codes are those of RFC 6455 §7.4.1.
-    fn farewell(&self) -> Option<(u16, &str)> {
+    fn farewell(&self) -> Option<Reason<'_>> {
         match self {
             Self::TooLarge(_) => Some((1009, "headroom: the message is larger than the limit")),
             Self::Protocol(_) => Some((1002, "headroom: the frame is none of the protocol")),

@@ -158,7 +158,12 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         if self.buffer.len() < end {
             return Ok(Parsed::Missing(end - self.buffer.len()));
         }
-        let frame = Frame { raw: self.buffer.split_to(end).freeze(), start, opcode, is_final, mask };
+        let raw = self.buffer.split_to(end).freeze();
+        if end > MOST_ROOM {
+            // The room of a large frame is given back with it.
+            self.buffer = BytesMut::from(&*self.buffer);
+        }
+        let frame = Frame { raw, start, opcode, is_final, mask };
         self.has_closed = frame.is_close();
         Ok(Parsed::Frame(frame))
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tungstenite::protocol::frame::coding::{Control, OpCode};
 
+use super::end::Reason;
 use super::frame::{Frame, Mask};
 use super::message::Message;
 
@@ -54,7 +55,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Ends the connection, with a close frame if there is a code and no such frame was sent.
-    pub(super) async fn end(&mut self, why: Option<(u16, &str)>) -> io::Result<()> {
+    pub(super) async fn end(&mut self, why: Option<Reason<'_>>) -> io::Result<()> {
         if let Some((code, reason)) = why.filter(|_| !self.is_within) {
             let reason = &reason[..reason.floor_char_boundary(REASON_BYTES)];
             let payload = Bytes::from([&code.to_be_bytes(), reason.as_bytes()].concat());
