@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::headers;
-use crate::observe::{Observer, RequestRecord};
+use crate::observe::{Observer, RequestRecord, Transport};
 use crate::providers::{self, Api, Provider, Route};
 use crate::routes;
 use crate::seen::Seen;
 
 /// A request and what is known of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) id: Arc<str>,
     /// When its head had arrived.
@@ -40,34 +40,39 @@ impl Exchange {
         let route = providers::route(&parts.method, target, &parts.headers);
         let path = path(target);
         let is_own = routes::is_own(path);
-        let seen = if is_own {
-            Seen::nothing()
-        } else {
-            let record = RequestRecord {
-                request_id: id.to_string(),
-                provider: route.provider.name(),
-                api: route.api.map_or("", Api::name),
-                path: path.to_owned(),
-                model: route.model.clone().unwrap_or_default(),
-                ..RequestRecord::default()
-            };
-            Seen::new(observer, record)
-        };
+        let seen = if is_own { Seen::nothing() } else { Seen::new(observer, record(&id, &route, path)) };
         let target = at_chatgpt(&route, target).unwrap_or_else(|| target.to_owned());
-        Self {
-            id,
-            started: Instant::now(),
-            project: project.map(str::to_owned),
-            target,
-            route,
-            is_own,
-            seen,
-        }
+        Self { id, started: Instant::now(), project: project.map(str::to_owned), target, route, is_own, seen }
+    }
+
+    /// A request in the message with this number on its WebSocket, told apart from the handshake.
+    pub(crate) fn of_frame(&self, number: u64, handshake: &HeaderMap, observer: &Observer) -> Self {
+        let id: Arc<str> = format!("{}-{number}", self.id).into();
+        let record = RequestRecord {
+            status: StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+            transport: Transport::WebSocket,
+            ..record(&id, &self.route, self.path())
+        };
+        let seen = Seen::new(observer, record);
+        seen.labels(self.project.as_deref(), handshake);
+        Self { id, started: Instant::now(), seen, ..self.clone() }
     }
 
     /// The path without the query, which may hold a key.
     pub(crate) fn path(&self) -> &str {
         path(&self.target)
+    }
+}
+
+/// What is known of a request when it arrives.
+fn record(id: &str, route: &Route, path: &str) -> RequestRecord {
+    RequestRecord {
+        request_id: id.to_owned(),
+        provider: route.provider.name(),
+        api: route.api.map_or("", Api::name),
+        path: path.to_owned(),
+        model: route.model.clone().unwrap_or_default(),
+        ..RequestRecord::default()
     }
 }
 
@@ -125,6 +130,7 @@ pub(crate) fn id_header(id: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::ObserveOptions;
 
     #[test]
     fn a_project_in_the_path_is_taken_out() {
@@ -148,7 +154,7 @@ mod tests {
                 request = request.header("chatgpt-account-id", "a");
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            Exchange::new("1".into(), &parts).target
+            Exchange::new("1".into(), &parts, &Observer::new(ObserveOptions::default())).target
         };
         for (path, expected) in [
             ("/v1/responses", "/backend-api/codex/responses"),

@@ -1,7 +1,7 @@
 //! Pass-through: what nobody reads goes on as it comes, both ways.
 
 use http::request::Parts;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::body::{Body, Paced};
@@ -9,13 +9,15 @@ use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::stack::Stack;
+use crate::tunnel;
+use crate::upgrade::Upgrade;
 use crate::upstream::{Outbound, OutboundBody};
 
-/// Sends a request on without reading it, and the answer back.
+/// Sends a request on without reading it, and the answer back. When both agree on another protocol, its bytes pass too.
 pub(crate) async fn forward(
     stack: &Stack,
     exchange: &Exchange,
-    parts: Parts,
+    mut parts: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, ProxyError> {
     let limit = stack.options.limits.body_bytes;
@@ -29,8 +31,19 @@ pub(crate) async fn forward(
         let body = Paced::new(body, Some(limit), stack.options.timeouts.idle());
         OutboundBody::Passing(exchange.seen.measured(Body::new(body)))
     };
-    let outbound = outbound(stack, exchange, parts, body)?;
-    Ok(back(stack, exchange, stack.client.send(outbound).await?))
+    let upgrade = Upgrade::asked(&mut parts);
+    let mut outbound = outbound(stack, exchange, parts, body)?;
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(&mut outbound.headers);
+    }
+    let response = stack.client.send(outbound).await?;
+    match upgrade {
+        Some(upgrade) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            let idle = stack.options.timeouts.idle();
+            Ok(upgrade.grant(stack, response, move |client, upstream| tunnel::run(client, upstream, idle)))
+        }
+        _ => Ok(back(stack, exchange, response)),
+    }
 }
 
 /// Whether asking twice is as asking once.

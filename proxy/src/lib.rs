@@ -3,6 +3,7 @@
 //! Bytes that nobody decided to change leave exactly as they came. [`Proxy::start`] is the front for hosts that go on with
 //! something else, [`serve`] the one for a command; both take [`ProxyOptions`] and the extensions that take part.
 
+mod activity;
 mod base_url;
 mod body;
 pub mod config;
@@ -26,7 +27,10 @@ mod server;
 pub mod sse;
 mod stack;
 mod timer;
+mod tunnel;
+mod upgrade;
 mod upstream;
+mod websocket;
 
 pub use base_url::BaseUrl;
 pub use error::StartError;

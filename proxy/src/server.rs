@@ -9,6 +9,9 @@ use headroom_core::ccr::{DEFAULT_FILE_NAME, open_store};
 use headroom_core::pipeline::{PipelineEvent, PipelineExtensionManager, PipelineStage};
 use headroom_core::tokens;
 use headroom_core::{Engine, Error, ErrorKind};
+use http::Request;
+use http::header::UPGRADE;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer as HyperTimer};
 use hyper_util::server::conn::auto;
@@ -29,6 +32,7 @@ use crate::options::ProxyOptions;
 use crate::routes;
 use crate::stack::{self, Stack};
 use crate::timer::{EXTENSION_TIMEOUT, TokioTimer};
+use crate::upgrade::Sequel;
 use crate::upstream::{Client, Table};
 
 /// How long to wait when the system has no more file descriptors.
@@ -321,7 +325,12 @@ impl Server {
         async move {
             // An answer that is written in pieces must not wait for the client's acknowledgements.
             let _ = stream.set_nodelay(true);
-            let service = service_fn(move |request| {
+            let sequel = Sequel::default();
+            let next = sequel.clone();
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                if request.headers().contains_key(UPGRADE) {
+                    request.extensions_mut().insert(sequel.clone());
+                }
                 let (stack, own, front) = (Arc::clone(&stack), own.clone(), front.clone());
                 async move {
                     Ok::<_, std::convert::Infallible>(match front {
@@ -334,6 +343,10 @@ impl Server {
                 builder.serve_connection_with_upgrades(TokioIo::new(Greeting::new(stream, wait)), service).into_owned();
             if let Err(error) = watcher.watch(connection).await {
                 log::debug!(target: "headroom.proxy", "a connection ended: {error}");
+            }
+            // Another protocol may go on where HTTP has ended, in the connection's place and for as long as it may last.
+            if let Some(next) = next.take() {
+                next.await;
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use headroom_core::Engine;
 use headroom_core::pipeline::PipelineExtensionManager;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,8 +17,9 @@ use crate::exchange::{Exchange, id_header, new_id};
 use crate::guard::{Origins, Token};
 use crate::observe::Observer;
 use crate::options::ProxyOptions;
+use crate::providers::Api;
 use crate::upstream::{Client, Table};
-use crate::{forward, headers, lifecycle, routes};
+use crate::{forward, headers, lifecycle, routes, websocket};
 
 /// What all requests share.
 pub(crate) struct Stack {
@@ -99,6 +100,7 @@ async fn pass(
 
     // The stages for the APIs that are known; the rest passes.
     match exchange.route.api {
+        Some(Api::Responses) if parts.method == Method::GET => websocket::run(stack, exchange, parts, body).await,
         Some(api) => lifecycle::run(stack, exchange, api, parts, body).await,
         None => forward::forward(stack, exchange, parts, body).await,
     }

@@ -130,7 +130,14 @@ impl Program {
             Self::Headroom => {
                 let mut command = Command::new(release("headroom"));
                 let store = folder.join("store.db");
-                command.args(["proxy", "--port", &port.to_string(), "--openai-url", &format!("http://{to}"), "--store"]);
+                command.args([
+                    "proxy",
+                    "--port",
+                    &port.to_string(),
+                    "--openai-url",
+                    &format!("http://{to}"),
+                    "--store",
+                ]);
                 command.arg(store).env("TOKIO_WORKER_THREADS", "1");
                 command
             }
@@ -182,7 +189,8 @@ impl Running {
     /// Resident bytes of the process and its children.
     fn memory(&self) -> Option<u64> {
         let id = self.child.as_ref()?.id();
-        let output = Command::new("ps").args(["-o", "rss=", "--pid", &id.to_string(), "--ppid", &id.to_string()]).output();
+        let output =
+            Command::new("ps").args(["-o", "rss=", "--pid", &id.to_string(), "--ppid", &id.to_string()]).output();
         let text = String::from_utf8(output.ok()?.stdout).ok()?;
         Some(text.split_whitespace().filter_map(|rss| rss.parse::<u64>().ok()).sum::<u64>() * 1024)
     }

@@ -54,7 +54,7 @@ impl Front {
         to_backend.retries.statuses.clear();
         // The limits are those of the proxy, which answers when it meets one; the end of its process ends a request too.
         to_backend.timeouts.first_byte_ms = u64::MAX;
-        Self { backend, client: Client::new(&to_backend), token: Token::new(options.token.clone()) }
+        Self { backend, client: Client::new(&to_backend), token: Token::new(options.token.clone(), options.port) }
     }
 
     /// Answers a request.
@@ -62,11 +62,15 @@ impl Front {
         let (parts, body) = request.into_parts();
         let exchange = Arc::new(Exchange::new(new_id(), &parts, &stack.observer));
         let is_own = routes::is_own(exchange.path());
-        if is_own
-            && !routes::is_open(exchange.path())
-            && let Err(error) = self.token.check(exchange.path(), &parts, true)
-        {
-            return told(&error, &exchange);
+        if is_own && !routes::is_open(exchange.path()) {
+            match self.token.welcome(exchange.path(), &parts) {
+                Ok(Some(welcome)) => return welcome,
+                Ok(None) => {}
+                Err(error) => return told(&error, &exchange),
+            }
+            if let Err(error) = self.token.check(exchange.path(), &parts, true) {
+                return told(&error, &exchange);
+            }
         }
         let request = Request::from_parts(parts, body);
         let Some(address) = *self.backend.address.borrow() else { return past(stack, own, request).await };

@@ -1,9 +1,12 @@
 //! The answer of an extension, in the shape that the client asked for.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::stream;
+use headroom_core::Error;
 use headroom_core::conversation::Value;
 use headroom_core::pipeline::ResponseFacts;
 use http::header::{self, HeaderValue};
@@ -17,18 +20,26 @@ use crate::error::{ProxyError, json_response};
 use crate::providers::{Facts, Framing, Writer};
 use crate::seen::Run;
 
-/// `response_received` with the answer, then JSON or the events of a stream.
+/// `response_received` with the answer of an extension; gives it back as the extensions left it.
+pub(crate) async fn settle(
+    run: &mut Run,
+    started: Instant,
+    facts: &Facts,
+    answer: Value,
+) -> Result<Arc<serde_json::Value>, Error> {
+    let usage = answer.to_json().ok().and_then(|answer| response::usage(&answer));
+    let about = ResponseFacts { status_code: None, stream: facts.stream, usage, duration: started.elapsed() };
+    run.response_received(answer, about).await?.to_json()
+}
+
+/// The answer of an extension as JSON or as the events of a stream.
 pub(super) async fn respond(
     request: &Request,
     mut run: Run,
     facts: &Facts,
     answer: Value,
 ) -> Result<Response<Body>, ProxyError> {
-    let usage = answer.to_json().ok().and_then(|answer| response::usage(&answer));
-    let duration = request.exchange.started.elapsed();
-    let about = ResponseFacts { status_code: None, stream: facts.stream, usage, duration };
-    let left = run.response_received(answer, about).await.map_err(ProxyError::Refused)?;
-    let left = left.to_json().map_err(ProxyError::Refused)?;
+    let left = settle(&mut run, request.exchange.started, facts, answer).await.map_err(ProxyError::Refused)?;
     let mut response = if facts.stream {
         let framing = request.exchange.route.framing;
         let mut writer = Writer::new(framing);

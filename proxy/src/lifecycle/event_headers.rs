@@ -13,7 +13,7 @@ const NOT_THEIRS: [HeaderName; 5] =
     [header::HOST, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::TRANSFER_ENCODING, header::CONNECTION];
 
 /// An object from name to value. Credentials are redacted; several values of a name are one with commas.
-pub(super) fn show(headers: &HeaderMap) -> Value {
+pub(crate) fn show(headers: &HeaderMap) -> Value {
     let mut shown = Map::new();
     for name in headers.keys() {
         let value = if is_credential(name.as_str()) {

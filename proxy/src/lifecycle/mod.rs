@@ -1,4 +1,4 @@
-//! The eight stages of a request over HTTP.
+//! The eight stages of a request, whether it comes over HTTP or in a frame of a WebSocket.
 
 mod answer;
 mod event_headers;
@@ -7,15 +7,13 @@ mod prepare;
 mod response;
 mod watched;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use headroom_core::pipeline::PipelineStage;
 use http::request::Parts;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, header};
 use hyper::body::Incoming;
 
 use crate::body::{self, Body};
@@ -26,7 +24,11 @@ use crate::providers::{Api, Facts};
 use crate::seen::Run;
 use crate::stack::Stack;
 use crate::upstream::OutboundBody;
-use prepare::Prepared;
+
+pub(crate) use answer::settle;
+pub(crate) use event_headers::show;
+pub(crate) use prepare::Prepared;
+pub(crate) use response::streamed;
 
 /// A request that goes through the stages.
 pub(crate) struct Request {
@@ -36,14 +38,17 @@ pub(crate) struct Request {
     parts: Parts,
     /// As they came.
     bytes: Bytes,
+    /// The number of the message on its WebSocket; none over HTTP.
+    frame: Option<u64>,
 }
 
 /// A request after its stages: what is sent.
-struct Ready {
-    run: Box<Run>,
+pub(crate) struct Ready {
+    pub(crate) run: Box<Run>,
     facts: Facts,
     headers: HeaderMap,
-    bytes: Bytes,
+    /// The very bytes that came when nothing has changed.
+    pub(crate) bytes: Bytes,
 }
 
 /// Takes a request through the stages, to its upstream and back.
@@ -58,18 +63,30 @@ pub(crate) async fn run(
     let bytes =
         body::read(body, limits.body_bytes, timeouts.idle()).await.map_err(|error| ProxyError::reading(&*error))?;
     exchange.seen.note(|record| record.request_bytes = bytes.len() as u64);
-    let request = Request { stack: Arc::clone(stack), exchange: Arc::clone(exchange), api, parts, bytes };
-    // A panic of ours is no reason to lose the request.
-    match AssertUnwindSafe(request.prepare()).catch_unwind().await {
-        Ok(Prepared::Ready(ready)) => request.send(*ready).await,
-        Ok(Prepared::Answered(run, facts, answer)) => answer::respond(&request, *run, &facts, answer).await,
-        Ok(Prepared::Refused(error)) => Err(ProxyError::Refused(error)),
-        Ok(Prepared::AsItCame { failed }) => request.pass(failed).await,
-        Err(_) => request.pass(true).await,
+    let request = Request { stack: Arc::clone(stack), exchange: Arc::clone(exchange), api, parts, bytes, frame: None };
+    match request.prepare().await {
+        Prepared::Ready(ready) => request.send(*ready).await,
+        Prepared::Answered(run, facts, answer) => answer::respond(&request, *run, &facts, answer).await,
+        Prepared::Refused(error) => Err(ProxyError::Refused(error)),
+        Prepared::AsItCame { failed } => request.pass(failed).await,
     }
 }
 
 impl Request {
+    /// A request in the message with this number on the WebSocket of an exchange.
+    pub(crate) fn in_frame(
+        stack: &Arc<Stack>,
+        exchange: &Exchange,
+        api: Api,
+        mut handshake: Parts,
+        number: u64,
+        bytes: Bytes,
+    ) -> Self {
+        let exchange = Arc::new(exchange.of_frame(number, &handshake.headers, &stack.observer));
+        handshake.headers.remove(header::CONTENT_ENCODING);
+        Self { stack: Arc::clone(stack), exchange, api, parts: handshake, bytes, frame: Some(number) }
+    }
+
     /// Sends the request as it came.
     async fn pass(self, failed: bool) -> Result<Response<Body>, ProxyError> {
         self.exchange.seen.as_it_came(failed);

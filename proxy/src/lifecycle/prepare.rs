@@ -1,8 +1,10 @@
 //! Everything before sending: reads the body, runs the stages, and says what is sent.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use headroom_core::conversation::{Body as _, Value};
 use headroom_core::pipeline::Flow;
 use headroom_core::{Call, Error, JsonBody};
@@ -25,7 +27,7 @@ use crate::seen::Run;
 const INLINE_BYTES: usize = 4096;
 
 /// What became of a request before it is sent.
-pub(super) enum Prepared {
+pub(crate) enum Prepared {
     /// It goes on.
     Ready(Box<Ready>),
     /// An extension answered.
@@ -49,14 +51,18 @@ impl From<Error> for Lost {
 }
 
 impl Request {
-    /// Runs every stage before sending.
-    pub(super) async fn prepare(&self) -> Prepared {
+    /// Runs every stage before sending. A panic of ours is no reason to lose the request.
+    pub(crate) async fn prepare(&self) -> Prepared {
+        AssertUnwindSafe(self.all_stages()).catch_unwind().await.unwrap_or(Prepared::AsItCame { failed: true })
+    }
+
+    async fn all_stages(&self) -> Prepared {
         let Some(original) = self.read().await else { return Prepared::AsItCame { failed: false } };
         let mut facts = self.api.facts(&original);
         if let Some(model) = &self.exchange.route.model {
             facts.model.clone_from(model);
         }
-        facts.stream |= self.exchange.route.streams;
+        facts.stream |= self.exchange.route.streams || self.frame.is_some();
         self.exchange.seen.note(|record| record.model.clone_from(&facts.model));
         let Ok(run) = self.begin(original.clone(), &facts) else { return Prepared::AsItCame { failed: true } };
         let tools = original.tools();
@@ -97,7 +103,11 @@ impl Request {
             let metadata = run.metadata_mut();
             metadata.set_json("path", self.exchange.path());
             metadata.set_json("stream", facts.stream);
-            metadata.set_json("transport", "http");
+            metadata.set_json("transport", if self.frame.is_some() { "websocket" } else { "http" });
+            if let Some(number) = self.frame {
+                metadata.set_json("frame_index", number);
+                metadata.set_json("frame_type", "response.create");
+            }
             if self.api == crate::providers::Api::Responses {
                 metadata.set_json("api_style", "responses");
             }

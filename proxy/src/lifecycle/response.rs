@@ -87,22 +87,19 @@ pub(super) async fn receive(received: Received, response: Response<Body>) -> Res
     let along = Along::new(received.api, framing, limits.frame_bytes, limit);
     let (parts, body) = response.into_parts();
     let status = parts.status.as_u16();
-    let tasks = received.stack.tasks.clone();
-    let ended = move |answer: serde_json::Value| {
-        let Received { mut run, sent, .. } = received;
-        tasks.spawn(async move {
-            let about = ResponseFacts {
-                status_code: Some(status),
-                stream: true,
-                usage: usage(&answer),
-                duration: sent.elapsed(),
-            };
-            if let Err(error) = run.response_received(Value::json(answer), about).await {
-                log::warn!(target: "headroom.pipeline", "the answer was streamed already when it was refused: {error}");
-            }
-        });
-    };
+    let ended = move |answer: serde_json::Value| streamed(&received.stack, received.run, status, received.sent, answer);
     Ok(Response::from_parts(parts, Body::new(Watched::new(body, along, ended))))
+}
+
+/// `response_received` with an answer that the client has got as a stream.
+pub(crate) fn streamed(stack: &Stack, mut run: Box<Run>, status: u16, sent: Instant, answer: serde_json::Value) {
+    stack.tasks.spawn(async move {
+        let about =
+            ResponseFacts { status_code: Some(status), stream: true, usage: usage(&answer), duration: sent.elapsed() };
+        if let Err(error) = run.response_received(Value::json(answer), about).await {
+            log::warn!(target: "headroom.pipeline", "the answer was streamed already when it was refused: {error}");
+        }
+    });
 }
 
 /// An answer that is read before the client gets it.

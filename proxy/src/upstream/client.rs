@@ -45,6 +45,8 @@ pub(crate) enum OutboundBody {
 /// Sends requests.
 pub(crate) struct Client {
     inner: legacy::Client<Connector, Body>,
+    /// For requests that ask for another protocol.
+    upgrading: legacy::Client<Connector, Body>,
     /// Where a proxy stands between; none when there is no proxy at all, which spares the look-up.
     proxies: Option<Arc<Matcher>>,
     retries: Retries,
@@ -56,15 +58,16 @@ impl Client {
         let has_proxy = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
             .iter()
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-        let connector = Connector::new(Matcher::from_env(), options.timeouts.connect());
-        let inner = legacy::Client::builder(TokioExecutor::new())
+        let connectors = Connector::pair(Matcher::from_env(), options.timeouts.connect());
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_IDLE)
-            .http2_adaptive_window(true)
-            .build(connector);
+            .http2_adaptive_window(true);
         Self {
-            inner,
+            inner: builder.build(connectors.0),
+            upgrading: builder.build(connectors.1),
             proxies: has_proxy.then(|| Arc::new(Matcher::from_env())),
             retries: options.retries.clone(),
             first_byte: options.timeouts.first_byte(),
@@ -122,7 +125,8 @@ impl Client {
             let authority = to.authority().map_or("the upstream", |authority| authority.as_str());
             authority.to_owned()
         };
-        match timeout(self.first_byte, self.inner.request(request)).await {
+        let client = if request.headers().contains_key(header::UPGRADE) { &self.upgrading } else { &self.inner };
+        match timeout(self.first_byte, client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Failed::new(&error, upstream())),
             Err(_) => Err(Failed {

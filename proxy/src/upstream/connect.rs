@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -31,32 +31,35 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(matcher: Matcher, limit: Duration) -> Self {
+    /// One that speaks HTTP/2 where the upstream does, and one that never does: from HTTP/2 there is no way to another
+    /// protocol.
+    pub(super) fn pair(matcher: Matcher, limit: Duration) -> (Self, Self) {
         let mut direct = HttpConnector::new();
         direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_keepalive(Some(Duration::from_secs(60)));
         let route = Route { direct, matcher: Arc::new(matcher) };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
-            Ok(builder) => builder,
-            Err(error) => {
-                log::warn!(target: "headroom.proxy", "no https upstream can be trusted: {error}");
-                HttpsConnectorBuilder::new().with_tls_config(without_roots(provider))
-            }
-        };
-        let inner = builder.https_or_http().enable_all_versions().wrap_connector(route);
-        Self { inner, limit }
+        let tls = tls();
+        let builder = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let any = builder().enable_all_versions().wrap_connector(route.clone());
+        let first = builder().enable_http1().wrap_connector(route);
+        (Self { inner: any, limit }, Self { inner: first, limit })
     }
 }
 
-/// TLS that trusts nobody: upstreams without TLS still work.
-fn without_roots(provider: Arc<rustls::crypto::CryptoProvider>) -> rustls::ClientConfig {
-    rustls::ClientConfig::builder_with_provider(provider)
+/// TLS with the system's roots. Without any it trusts nobody, and upstreams without TLS still work.
+fn tls() -> rustls::ClientConfig {
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("the provider has the default versions")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
+        .expect("the provider has the default versions");
+    let trusting = match builder.clone().with_native_roots() {
+        Ok(trusting) => trusting,
+        Err(error) => {
+            log::warn!(target: "headroom.proxy", "no https upstream can be trusted: {error}");
+            builder.with_root_certificates(rustls::RootCertStore::empty())
+        }
+    };
+    trusting.with_no_client_auth()
 }
 
 impl Service<Uri> for Connector {

@@ -1,0 +1,321 @@
+//! Frames both ways, and what becomes of the requests in them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use headroom_core::Error;
+use headroom_core::conversation::Value;
+use headroom_core::pipeline::PipelineStage;
+use http::HeaderMap;
+use http::request::Parts;
+use tokio::io::{ReadHalf, WriteHalf, split};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::timeout;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::answer;
+use super::asked::Asked;
+use super::end::End;
+use super::frame::{Frame, Frames};
+use super::message::{Collector, Message, Step};
+use super::peek;
+use super::turns::{Credit, Role, Turns};
+use super::writer::Writer;
+use crate::activity::{Active, Activity};
+use crate::error::ProxyError;
+use crate::exchange::Exchange;
+use crate::lifecycle::{self, Prepared, Ready, Request};
+use crate::providers::Api;
+use crate::seen::Run;
+use crate::stack::Stack;
+use crate::upgrade::Raw;
+
+const API: Api = Api::Responses;
+
+/// How long a peer may take to answer a close frame and to end the connection.
+///
+/// # Sources
+/// Chosen by hand.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Requests that are on their way from one side of the relay to the other at most.
+const MOST_ASKED: usize = 64;
+
+type Reader = Frames<ReadHalf<Active<Raw>>>;
+type Sender = Mutex<Writer<WriteHalf<Active<Raw>>>>;
+
+/// A WebSocket between a client and its upstream.
+pub(super) struct Relay {
+    stack: Arc<Stack>,
+    exchange: Arc<Exchange>,
+    handshake: Parts,
+    /// The headers of the upstream's answer to it, for those who look at them.
+    answered: Option<Value>,
+    /// Whether the answers of requests are shown to somebody.
+    is_read: bool,
+}
+
+/// Both ways of a relay.
+struct Ways {
+    to_client: Sender,
+    to_upstream: Sender,
+    /// Requests without the end of their answers, those in the stages included.
+    in_flight: watch::Sender<usize>,
+}
+
+impl Relay {
+    pub(super) fn new(stack: &Arc<Stack>, exchange: &Arc<Exchange>, handshake: Parts, answered: &HeaderMap) -> Self {
+        let shown = stack.extensions.subscribes(PipelineStage::PostSend).then(|| lifecycle::show(answered));
+        let is_read = stack.extensions.subscribes(PipelineStage::ResponseReceived);
+        Self { stack: Arc::clone(stack), exchange: Arc::clone(exchange), handshake, answered: shown, is_read }
+    }
+
+    /// Passes frames until both sides have closed, or one cannot go on.
+    pub(super) async fn run(self, client: Raw, upstream: Raw) {
+        let limits = &self.stack.options.limits;
+        let activity = Activity::new();
+        let (from_client, to_client) = split(activity.of(client));
+        let (from_upstream, to_upstream) = split(activity.of(upstream));
+        let mut from_client = Frames::new(from_client, limits.frame_bytes, true);
+        let mut from_upstream = Frames::new(from_upstream, limits.frame_bytes, false);
+        let ways = Ways {
+            to_client: Mutex::new(Writer::new(to_client, false)),
+            to_upstream: Mutex::new(Writer::new(to_upstream, true)),
+            in_flight: watch::Sender::new(0),
+        };
+        let (asks, mut asked) = mpsc::channel(MOST_ASKED);
+        let mut turns = Turns::new();
+        let end = tokio::select! {
+            end = both(
+                self.up(&ways, &mut from_client, &asks),
+                self.down(&ways, &mut from_upstream, &mut asked, &mut turns),
+            ) => end,
+            () = activity.ended(self.stack.options.timeouts.idle()) => End::Idle,
+            () = self.drained(&ways) => End::Stopping,
+        };
+        log::debug!(target: "headroom.proxy", "{}: the WebSocket ends: {end:?}", self.exchange.id);
+        // What was sent and not answered has failed.
+        while let Ok(asked) = asked.try_recv() {
+            turns.ask(asked);
+        }
+        for asked in turns.into_waiting().flatten() {
+            asked.tell_failed().await;
+        }
+        let (for_client, for_upstream) = end.farewell();
+        let farewell = async {
+            let mut to_client = ways.to_client.lock().await;
+            let mut to_upstream = ways.to_upstream.lock().await;
+            let _ = tokio::join!(to_client.end(for_client), to_upstream.end(for_upstream));
+            // A connection that is dropped with bytes unread is reset, and the peer may never learn why.
+            tokio::join!(from_client.finish(), from_upstream.finish());
+        };
+        let _ = timeout(FAREWELL, farewell).await;
+    }
+
+    /// The client's frames.
+    async fn up(&self, ways: &Ways, from: &mut Reader, asks: &mpsc::Sender<Option<Asked>>) -> End {
+        let mut collector = Collector::new(self.stack.options.limits.body_bytes);
+        let mut messages = 0_u64;
+        loop {
+            let frame = match from.next().await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return End::ClientGone,
+                Err(fault) => return End::ClientFault(fault),
+            };
+            let is_close = frame.is_close();
+            messages += u64::from(frame.is_start());
+            let passed = match collector.take(frame) {
+                Ok(Step::Pass(frame)) => ways.to_upstream.lock().await.frame(&frame).await,
+                Ok(Step::Hold) => Ok(()),
+                Ok(Step::Text(message)) => {
+                    let payload = message.payload();
+                    if peek::kind(&payload).is_some_and(|kind| kind == "response.create") {
+                        match self.create(ways, asks, messages - 1, message, payload).await {
+                            Ok(()) => Ok(()),
+                            Err(end) => return end,
+                        }
+                    } else {
+                        ways.to_upstream.lock().await.message(&message).await
+                    }
+                }
+                Err(fault) => return End::ClientFault(fault),
+            };
+            if passed.is_err() {
+                return End::UpstreamGone;
+            }
+            if is_close {
+                return End::Closed;
+            }
+        }
+    }
+
+    /// A request: through the stages, and to the upstream unless it is answered here.
+    async fn create(
+        &self,
+        ways: &Ways,
+        asks: &mpsc::Sender<Option<Asked>>,
+        number: u64,
+        message: Message,
+        payload: Bytes,
+    ) -> Result<(), End> {
+        ways.in_flight.send_modify(|count| *count += 1);
+        let (started, handshake) = (Instant::now(), self.handshake.clone());
+        let request = Request::in_frame(&self.stack, &self.exchange, API, handshake, number, payload.clone());
+        let own = match request.prepare().await {
+            Prepared::Ready(ready) => {
+                let Ready { run, bytes, .. } = *ready;
+                let is_same = std::ptr::eq(bytes.as_ptr(), payload.as_ptr()) && bytes.len() == payload.len();
+                // The mask that the client has chosen hides what is sent in the place of its message, too.
+                let mask = message.frames.first().and_then(|frame| frame.mask);
+                let changed = || Message { frames: vec![Frame::new(OpCode::Data(Data::Text), bytes, mask)] };
+                let message = if is_same { message } else { changed() };
+                return self.send(ways, asks, self.listener(run), &message).await;
+            }
+            Prepared::AsItCame { .. } => return self.send(ways, asks, None, &message).await,
+            Prepared::Answered(mut run, facts, answer) => {
+                match lifecycle::settle(&mut run, started, &facts, answer).await {
+                    Ok(answer) => answer::messages(API, &answer),
+                    Err(error) => refusal(error),
+                }
+            }
+            Prepared::Refused(error) => refusal(error),
+        };
+        let answered = ways.to_client.lock().await.message(&own).await;
+        ways.end_turn();
+        answered.map_err(|_| End::ClientGone)
+    }
+
+    async fn send(
+        &self,
+        ways: &Ways,
+        asks: &mpsc::Sender<Option<Asked>>,
+        asked: Option<Asked>,
+        message: &Message,
+    ) -> Result<(), End> {
+        // Before the message is sent, so that it is known when the answer begins.
+        if asks.try_send(asked).is_err() {
+            log::warn!(target: "headroom.proxy", "{}: more than {MOST_ASKED} requests wait unanswered", self.exchange.id);
+            ways.end_turn();
+        }
+        ways.to_upstream.lock().await.message(message).await.map_err(|_| End::UpstreamGone)
+    }
+
+    /// A request of whose answer somebody wants to know.
+    fn listener(&self, run: Box<Run>) -> Option<Asked> {
+        let limit = self.stack.options.limits.response_bytes;
+        let is_awaited = self.answered.is_some() || self.is_read;
+        is_awaited.then(|| Asked::new(run, self.is_read.then(|| API.assembler()), limit))
+    }
+
+    /// The upstream's frames.
+    async fn down(
+        &self,
+        ways: &Ways,
+        from: &mut Reader,
+        asked: &mut mpsc::Receiver<Option<Asked>>,
+        turns: &mut Turns<Option<Asked>>,
+    ) -> End {
+        let mut collector = Collector::new(self.stack.options.limits.response_bytes);
+        loop {
+            let frame = match from.next().await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return End::UpstreamGone,
+                Err(fault) => return End::UpstreamFault(fault),
+            };
+            let is_close = frame.is_close();
+            let passed = match collector.take(frame) {
+                Ok(Step::Pass(frame)) => ways.to_client.lock().await.frame(&frame).await,
+                Ok(Step::Hold) => Ok(()),
+                Ok(Step::Text(message)) => {
+                    while let Ok(asked) = asked.try_recv() {
+                        if turns.ask(asked).is_some() {
+                            ways.end_turn();
+                        }
+                    }
+                    match self.hear(turns, &message).await {
+                        Ok(ended) => {
+                            let passed = ways.to_client.lock().await.message(&message).await;
+                            if let Some(ended) = ended {
+                                if let Some(asked) = ended.filter(|_| self.is_read) {
+                                    asked.tell_received(&self.stack);
+                                }
+                                ways.end_turn();
+                            }
+                            passed
+                        }
+                        Err(error) => {
+                            // What becomes of it then, the end of the relay tells.
+                            let _ = ways.to_client.lock().await.message(&refusal(error)).await;
+                            return End::Refused;
+                        }
+                    }
+                }
+                Err(fault) => return End::UpstreamFault(fault),
+            };
+            if passed.is_err() {
+                return End::ClientGone;
+            }
+            if is_close {
+                return End::Closed;
+            }
+        }
+    }
+
+    /// Reads a message of the upstream along; gives the request whose answer it ends.
+    async fn hear(&self, turns: &mut Turns<Option<Asked>>, message: &Message) -> Result<Option<Option<Asked>>, Error> {
+        let payload = message.payload();
+        let Some(kind) = peek::kind(&payload) else { return Ok(None) };
+        let role = Role::of(&kind);
+        let id = if matches!(role, Role::Begins | Role::Ends) { peek::response_id(&payload) } else { None };
+        match turns.hear(role, id) {
+            Credit::Nobodys => Ok(None),
+            Credit::Part(asked) => {
+                if let Some(asked) = asked {
+                    asked.hear(role, &payload);
+                    asked.tell_sent(self.answered.as_ref()).await?;
+                }
+                Ok(None)
+            }
+            Credit::End(mut asked) => {
+                if let Some(asked) = &mut asked {
+                    asked.hear(role, &payload);
+                    asked.tell_sent(self.answered.as_ref()).await?;
+                }
+                Ok(Some(asked))
+            }
+        }
+    }
+
+    /// Waits until the proxy is to stop and no answer is under way.
+    async fn drained(&self, ways: &Ways) {
+        self.stack.stopping.cancelled().await;
+        // The sender is in `ways`.
+        let _ = ways.in_flight.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Ways {
+    fn end_turn(&self) {
+        self.in_flight.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+/// Both ways until one ends; when that is with a close frame, the other way has time to answer it.
+async fn both(up: impl Future<Output = End>, down: impl Future<Output = End>) -> End {
+    tokio::pin!(up, down);
+    let (end, other) = tokio::select! {
+        end = &mut up => (end, timeout(FAREWELL, down).left_future()),
+        end = &mut down => (end, timeout(FAREWELL, up).right_future()),
+    };
+    if matches!(end, End::Closed) {
+        let _ = other.await;
+    }
+    end
+}
+
+fn refusal(error: Error) -> Message {
+    let error = ProxyError::Refused(error);
+    answer::error(API, error.status(), &format!("headroom: {error}"))
+}
