@@ -5,6 +5,7 @@ mod cargo;
 #[cfg(test)]
 mod contract;
 mod deps;
+mod fuzz;
 mod new_transform;
 mod node;
 mod node_packages;
@@ -56,6 +57,8 @@ enum Verb {
         #[arg(long)]
         markdown: bool,
     },
+    /// Gives generated and mutated texts to the engine for a while, checks what must hold, and names the slowest.
+    Fuzz(fuzz::FuzzOptions),
     /// Makes the file, the vectors and the module line of a new transform.
     NewTransform {
         /// Its name in snake_case, such as `line_fold`.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Verb::Vectors { bless } => vectors::run(bless),
         Verb::Savings(options) => savings::run(&options),
         Verb::Bench { no_peers, markdown } => bench::run(!no_peers, markdown),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::NewTransform { name } => new_transform::run(&name),
     };
     match result {

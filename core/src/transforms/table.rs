@@ -8,6 +8,7 @@ mod ruled;
 
 use self::grid::Grid;
 use super::lines::{Lines, NO_LABEL};
+use super::sample::head;
 use super::shared_start;
 use crate::conversation::ToolCall;
 use crate::detect::ContentKind;
@@ -76,9 +77,7 @@ impl Transform for Table {
         if part.quotable || part.text.len() < MIN_BYTES || shared_start::is_encoded(part.text) {
             return Fit::No;
         }
-        let end = part.text.floor_char_boundary(SAMPLE_BYTES);
-        let sample = &part.text[..end];
-        let sample = if end < part.text.len() { &sample[..sample.rfind('\n').unwrap_or(0)] } else { sample };
+        let sample = head(part.text, SAMPLE_BYTES);
         let is_table = grid(&Part { text: sample, ..*part }).is_some();
         if is_table { Fit::Yes(ContentKind::Table, 0.92) } else { Fit::No }
     }
