@@ -2,6 +2,7 @@
 
 mod affix;
 mod cell;
+mod change;
 mod clip;
 mod columns;
 mod cut_off;
