@@ -19,7 +19,7 @@ pub(super) struct Guess {
     pub(super) is_read: bool,
 }
 
-/// How much of a text is parsed to see whether it is code: a little, and where that is cut within a comment, more.
+/// How much of a text is parsed to see whether it is code, and how much at most where a comment goes on.
 const SAMPLE_BYTES: usize = 4 * 1024;
 const LONG_SAMPLE_BYTES: usize = 24 * 1024;
 
@@ -108,17 +108,20 @@ pub(super) fn guess(source: &Source<'_>, tool: Option<&ToolCall>) -> Option<Gues
 
 /// Whether a sample is code of a language.
 fn is_in_place(code: &str, language: Language, max_misplaced: f32) -> bool {
-    let is_code = |text| misplaced(text, language).is_some_and(|share| share <= max_misplaced);
-    let (short, long) = (sample(code, SAMPLE_BYTES), sample(code, LONG_SAMPLE_BYTES));
-    is_code(short) || long.len() > short.len() && is_cut_within(short) && is_code(long)
+    misplaced(sample(code, sample_bytes(code)), language).is_some_and(|share| share <= max_misplaced)
 }
 
-/// Whether a sample may end within a comment or a long string.
-fn is_cut_within(sample: &str) -> bool {
-    let is_open = |quote: &str| memchr::memmem::find_iter(sample.as_bytes(), quote).count() % 2 == 1;
-    sample.rfind("/*") > sample.rfind("*/")
-        || ["\"\"\"", "'''", "`"].into_iter().any(is_open)
-        || sample.contains("=begin")
+/// How much of a text is parsed: a little, and where that would end within a comment or a long string, as much behind its end.
+fn sample_bytes(code: &str) -> usize {
+    let start = sample(code, SAMPLE_BYTES);
+    let is_open = |open: &str, close: &str| match open == close {
+        true => memchr::memmem::find_iter(start.as_bytes(), open).count() % 2 == 1,
+        false => start.rfind(open) > start.rfind(close),
+    };
+    let open = [("/*", "*/"), ("\"\"\"", "\"\"\""), ("'''", "'''"), ("\n=begin", "\n=end")];
+    let Some((_, close)) = open.into_iter().find(|(open, close)| is_open(open, close)) else { return SAMPLE_BYTES };
+    let end = code.get(start.len()..).and_then(|rest| rest.find(close)).map_or(0, |at| start.len() + at);
+    (end + SAMPLE_BYTES).min(LONG_SAMPLE_BYTES)
 }
 
 /// Whether so many lines begin or end as lines of code do that a sample is worth parsing: a grammar takes its time to find
