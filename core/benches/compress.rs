@@ -17,6 +17,38 @@ use headroom_core::{Call, Engine, JsonBody, tokens};
 const MODEL: &str = "gpt-4o";
 const SIZES: [(&str, usize); 4] = [("10 KB", 10_000), ("100 KB", 100_000), ("1 MB", 1_000_000), ("10 MB", 10_000_000)];
 
+/// Longer code is not parsed, so that a figure of it would be none of code.
+const CODE_SIZES: [(&str, usize); 3] = [("10 KB", 10_000), ("100 KB", 100_000), ("500 KB", 500_000)];
+
+/// What a tool answers with, and what is asked about it.
+struct Kind {
+    name: &'static str,
+    tool: &'static str,
+    question: &'static str,
+    make: fn(usize, u64) -> String,
+    sizes: &'static [(&'static str, usize)],
+}
+
+const KINDS: [Kind; 5] = [
+    Kind { name: "json", tool: "list_hosts", question: "Which hosts failed?", make: json_rows, sizes: &SIZES },
+    Kind {
+        name: "log",
+        tool: "read_log",
+        question: "Which exception did the DataNode report?",
+        make: log_lines,
+        sizes: &SIZES,
+    },
+    Kind { name: "grep", tool: "grep", question: "Where is header x-17 read?", make: grep_lines, sizes: &SIZES },
+    Kind { name: "table", tool: "query", question: "Which hosts failed?", make: csv_rows, sizes: &SIZES },
+    Kind {
+        name: "code",
+        tool: "read_file",
+        question: "What does Pool7.update_2 raise?",
+        make: source_code,
+        sizes: &CODE_SIZES,
+    },
+];
+
 /// Pseudo-random numbers that are the same in every run.
 struct Numbers(u64);
 
@@ -90,8 +122,60 @@ fn grep_lines(bytes: usize, seed: u64) -> String {
     text
 }
 
+/// A module of classes, as agents read them.
+fn source_code(bytes: usize, seed: u64) -> String {
+    let mut numbers = Numbers(seed);
+    let mut text = String::from(
+        "\"\"\"Hosts and what runs on them.\"\"\"\n\nimport logging\nfrom collections import defaultdict\n",
+    );
+    let mut class = 0;
+    while text.len() < bytes {
+        class += 1;
+        let _ = write!(text, "\n\nclass Pool{class}(Base):\n    \"\"\"The hosts of one region.\"\"\"\n");
+        for method in 0..4 + numbers.below(8) {
+            let _ = write!(text, "\n    def update_{method}(self, host, load={}):\n", numbers.below(90));
+            for line in 0..3 + numbers.below(14) {
+                let (limit, name) = (numbers.below(1000), numbers.below(40));
+                let _ = match numbers.below(4) {
+                    0 => write!(
+                        text,
+                        "        if self.loads[host] > {limit}:\n            raise ValueError(f\"host {{host}} is over {limit}\")\n"
+                    ),
+                    1 => writeln!(text, "        # What is over the limit goes to the next host, {name}."),
+                    2 => writeln!(text, "        value_{line} = self.compute(host, load * {limit}, key=\"x-{name}\")"),
+                    _ => writeln!(
+                        text,
+                        "        self.hosts_{name}[host] = [row for row in self.rows if row.load < {limit}]"
+                    ),
+                };
+            }
+            text.push_str("        return self.loads\n");
+        }
+    }
+    text
+}
+
+fn csv_rows(bytes: usize, seed: u64) -> String {
+    let mut numbers = Numbers(seed);
+    let mut text = String::from("id,host,status,load,region,team,owner\n");
+    let mut id = 0;
+    while text.len() < bytes {
+        id += 1;
+        let (load, region, team) = (numbers.below(1000), numbers.below(6), numbers.below(20));
+        let status = if numbers.below(200) > 0 { "running" } else { "failed" };
+        let _ = writeln!(
+            text,
+            "{id},node-{id}.cluster-{region},{status},0.{load},eu-{region},t{team},team{team}@example.org"
+        );
+    }
+    text
+}
+
 /// What is repeated to make the worst input there is for something that reads text, and the file that it is read from.
-const HOSTILE: [(&str, &str, &str); 22] = [
+///
+/// # Sources
+/// The rows below the emoji are the slowest that `cargo xtask fuzz` found.
+const HOSTILE: [(&str, &str, &str); 32] = [
     ("spaces", " ", ""),
     ("line feeds", "\n", ""),
     ("carriage returns", "\r", ""),
@@ -112,13 +196,27 @@ const HOSTILE: [(&str, &str, &str); 22] = [
     ("tags", "<b>", ""),
     ("hunks of a diff", "@@ -1 +1 @@\n", ""),
     ("emoji", "\u{1f600}", ""),
+    ("dashes on lines of their own", "-\n", ""),
+    ("letters on lines of their own", "a\n", ""),
+    ("letters and blank lines", "\n|\n", ""),
+    ("tables on lines of their own", "[a]\n", ""),
+    ("paths on lines of their own", "a/b\n", ""),
+    ("branches of a tree", "├── a\n", ""),
+    ("objects on lines of their own", "{\"a\":1}\n", ""),
+    ("paragraphs of HTML", "<p>a</p>\n", ""),
+    ("lines that name source code", "2026-03-01 10:00:00 worker 8 naive 6 price-12 src/lib.rs 3.14\n", ""),
+    ("code that is none", "a.rs:1:b\n)a = 1\n  a:\n}a = 1\nfn a() {\n", ""),
     ("brackets in a Python file", "(", "deep.py"),
     ("tags in an HTML file", "<b>", "deep.html"),
 ];
 
 /// A conversation whose last tool result is `text`.
 fn body(tool: &str, question: &str, text: &str) -> String {
-    body_of(tool, &serde_json::json!({ "query": question }), question, text)
+    let arguments = match tool {
+        "read_file" => serde_json::json!({ "path": "src/pool.py" }),
+        _ => serde_json::json!({ "query": question }),
+    };
+    body_of(tool, &arguments, question, text)
 }
 
 fn body_of(tool: &str, arguments: &serde_json::Value, question: &str, text: &str) -> String {
@@ -278,13 +376,9 @@ fn main() {
     tokens::for_model(MODEL).count("load the vocabulary");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = store(folder.path());
-    for (size, bytes) in SIZES {
-        let runs = if bytes > 1_000_000 { 3 } else { 9 };
-        for (kind, tool, question, make) in [
-            ("json", "list_hosts", "Which hosts failed?", json_rows as fn(usize, u64) -> String),
-            ("log", "read_log", "Which exception did the DataNode report?", log_lines),
-            ("grep", "grep", "Where is header x-17 read?", grep_lines),
-        ] {
+    for Kind { name: kind, tool, question, make, sizes } in KINDS {
+        for &(size, bytes) in sizes {
+            let runs = if bytes > 1_000_000 { 3 } else { 9 };
             let input = format!("{kind} {size}");
             if let Some(folder) = &bench.json_folder {
                 let text = body(tool, question, &make(bytes, 0));

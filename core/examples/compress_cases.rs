@@ -4,13 +4,15 @@
 //!
 //! A JSON line a body: `ms` of the call, which is the first on its content, with the vocabulary loaded and the store's file open;
 //! `before` and `after`, the o200k_base tokens of every string in the messages; `texts`, these strings afterwards; and
-//! `originals`, what the hashes in them give back.
+//! `originals`, what the hashes in them give back. A lossless form that its decoder does not give back is an error.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use headroom_core::ccr::{self, SqliteOptions, SqliteStore, Store};
-use headroom_core::{Call, CompressOptions, Engine, JsonBody, Mode, tokens};
+use headroom_core::conversation::{Block, Body as _};
+use headroom_core::pipeline::BlockReport;
+use headroom_core::{Call, CompressOptions, Engine, JsonBody, Mode, tokens, transforms};
 use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -59,7 +61,27 @@ fn compress(engine: &Engine, source: &str, mode: Mode) -> Result<(String, Vec<St
         return Err(error.into());
     }
     let body = result.body.as_any().downcast_ref::<JsonBody>().ok_or("expected JSON for JSON")?;
+    check_inverses(&JsonBody::parse(source)?, body, &result.report.blocks)?;
     Ok((body.as_str().to_owned(), result.ccr_hashes.iter().map(ToString::to_string).collect()))
+}
+
+/// Whether the decoders give every text back that was re-encoded without loss.
+fn check_inverses(before: &JsonBody, after: &JsonBody, reports: &[BlockReport]) -> Result<()> {
+    let (before, after, transforms) = (before.conversation()?, after.conversation()?, transforms::all());
+    for report in reports.iter().filter(|report| report.lossless) {
+        let name = report.transform.ok_or("expected the name of the transform that made a lossless form")?;
+        let transform = transforms.iter().find(|transform| transform.name() == name);
+        let transform = transform.ok_or_else(|| format!("{}: no transform is named {name}", report.path))?;
+        let text = |blocks: &[Block]| {
+            blocks.iter().find(|block| block.path.to_string() == report.path).map(|block| block.text.clone())
+        };
+        let (was, is) =
+            text(&before.blocks).zip(text(&after.blocks)).ok_or_else(|| format!("{}: no such block", report.path))?;
+        if transform.decode(&is).as_deref() != Some(&*was) {
+            return Err(format!("{}: the decoder of {name} does not give the text back", report.path).into());
+        }
+    }
+    Ok(())
 }
 
 /// Every string in the messages of a body.

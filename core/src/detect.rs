@@ -100,13 +100,25 @@ pub fn is_file_read(tool: &ToolCall) -> bool {
     file_read(tool).is_some()
 }
 
-/// Whether a call shows a file that an agent may edit afterwards: one without a data file's extension.
+/// Whether a call shows a file that an agent may edit afterwards: one without a data file's extension, and no log.
 #[must_use]
 pub fn is_editable_file_read(tool: &ToolCall) -> bool {
     file_read(tool).is_some_and(|path| {
-        let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
-        !extension.is_some_and(|extension| DATA_FILES.iter().any(|data| data.eq_ignore_ascii_case(extension)))
+        !is_data_file(path.rsplit('/').next().unwrap_or_default()) && !path.starts_with("/var/log/")
     })
+}
+
+/// Whether a file of this name holds data: by its extension, also before the number of a rotated log as in `app.log.1`,
+/// or by the ending of a server's log as in `error_log`.
+fn is_data_file(name: &str) -> bool {
+    let name = name.rsplit_once('.').filter(|(_, end)| is_number(end)).map_or(name, |(name, _)| name);
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    let is_data = extension.is_some_and(|extension| DATA_FILES.iter().any(|data| data.eq_ignore_ascii_case(extension)));
+    is_data || name.ends_with("_log")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The path that a call shows; empty when the call shows a file and does not say which.
@@ -165,6 +177,9 @@ mod tests {
         for (name, arguments) in [
             ("read_file", r#"{"path":"data/flights.json"}"#),
             ("bash", r#"{"command":"cat logs/sshd.log"}"#),
+            ("bash", r#"{"command":"tail -n 500 /var/log/syslog"}"#),
+            ("bash", r#"{"command":"sed -n '1,2000p' httpd/error_log"}"#),
+            ("read_file", r#"{"path":"logs/app.log.12"}"#),
             ("bash", r#"{"command":"cat a.py | grep x"}"#),
             ("bash", r#"{"command":"pytest -x"}"#),
             ("str_replace_editor", r#"{"command":"create","path":"a.py"}"#),

@@ -20,6 +20,9 @@ const OWN: [&str; 4] = ["nothing", "counting tokens once", "compress, known cont
 const FROM_NODE: [(&str, &str); 2] =
     [("compress from Node, new content", OWN[3]), ("compress from Node, known content", OWN[2])];
 
+/// Beside the columns: the size of the input.
+const BYTES: &str = "bytes";
+
 /// Figures by input and column, in milliseconds.
 type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 
@@ -39,7 +42,9 @@ pub(crate) fn run(with_peers: bool, is_markdown: bool) -> Result<()> {
             order.push(input.clone());
         }
         let milliseconds = number(&line, "ns")? / 1e6;
-        figures.entry(input).or_default().insert(what, milliseconds);
+        let row = figures.entry(input).or_default();
+        row.insert(what, milliseconds);
+        row.insert(BYTES.into(), number(&line, "bytes")?);
     }
     let bodies = bodies(&inputs, &order)?;
     match node::bench(&bodies)? {
@@ -66,6 +71,7 @@ pub(crate) fn run(with_peers: bool, is_markdown: bool) -> Result<()> {
     }
     for (title, table) in [
         ("Median milliseconds a call; × is the peer's time over ours on new content.", beside_peers(&figures, &order)?),
+        ("Milliseconds above counting the tokens once, and a megabyte.", for_its_size(&figures, &order)),
         ("Hostile input; what counts is the time above counting.", hostile(&figures, &order)),
         ("From Node; × is its time over the engine's own.", beside_node(&figures, &order)),
         ("Figures that stand alone.", others(&figures, &order)),
@@ -129,6 +135,18 @@ fn beside_peers(figures: &Figures, order: &[String]) -> Result<Table> {
     Ok(table)
 }
 
+/// Milliseconds above counting the tokens once, and how many these are for a megabyte of the input.
+fn for_its_size(figures: &Figures, order: &[String]) -> Table {
+    let mut table = Table::new(["input", "above counting", "a megabyte"]);
+    for (input, row) in order.iter().map(|input| (input, &figures[input])).filter(|(_, row)| row.contains_key(OWN[0])) {
+        if let (Some(count), Some(new), Some(bytes)) = (row.get(OWN[1]), row.get(OWN[3]), row.get(BYTES)) {
+            let above = new - count;
+            table.push([input.clone(), format!("{above:.3}"), format!("{:.1}", above / bytes * 1e6)]);
+        }
+    }
+    table
+}
+
 /// Milliseconds from Node, and how many times as long as from Rust.
 fn beside_node(figures: &Figures, order: &[String]) -> Table {
     let mut table = Table::new(["input", "new", "×", "known", "×"]);
@@ -164,7 +182,7 @@ fn hostile(figures: &Figures, order: &[String]) -> Table {
 fn others(figures: &Figures, order: &[String]) -> Table {
     let mut table = Table::new(["what", "ms"]);
     for input in order.iter().filter(|input| !figures[*input].contains_key(OWN[3])) {
-        for (what, milliseconds) in &figures[input] {
+        for (what, milliseconds) in figures[input].iter().filter(|(what, _)| *what != BYTES) {
             table.push([format!("{input}: {what}"), format!("{milliseconds:.6}")]);
         }
     }

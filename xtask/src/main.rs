@@ -6,6 +6,7 @@ mod cargo;
 #[cfg(test)]
 mod contract;
 mod deps;
+mod fuzz;
 mod new_transform;
 mod node;
 mod node_packages;
@@ -60,6 +61,8 @@ enum Verb {
         #[arg(long)]
         markdown: bool,
     },
+    /// Gives generated and mutated texts to the engine for a while, checks what must hold, and names the slowest.
+    Fuzz(fuzz::FuzzOptions),
     /// Makes the file, the vectors and the module line of a new transform.
     NewTransform {
         /// Its name in snake_case, such as `line_fold`.
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Verb::Savings(options) => savings::run(&options),
         Verb::Bench { what: Measured::Engine, no_peers, markdown } => bench::run(!no_peers, markdown),
         Verb::Bench { what: Measured::Proxy, no_peers, markdown } => bench_proxy::run(!no_peers, markdown),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::NewTransform { name } => new_transform::run(&name),
     };
     match result {

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use crate::steps::Steps;
-use crate::{cargo, deps, node, python, savings, uniffi};
+use crate::{cargo, deps, fuzz, node, python, savings, uniffi};
 
 /// A part that can be run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
-    /// Formatting, arrows, clippy, tests and documentation of the crates, and the table of savings.
+    /// Formatting, arrows, clippy, tests and documentation of the crates, a little fuzzing, and the table of savings.
     Rust,
     /// The wheel, and the tests of the installed package.
     Python,
@@ -54,6 +54,7 @@ fn rust(steps: &mut Steps) {
     );
     // Covers unit, integration and documentation tests of every crate.
     steps.command("Rust tests", cargo::command(["test", "--workspace", "--locked"]));
+    steps.step("fuzzing, a little", || fuzz::run(&fuzz::FuzzOptions::short()));
     let mut documentation = cargo::command(["doc", "--workspace", "--no-deps", "--locked"]);
     documentation.env("RUSTDOCFLAGS", "--deny warnings");
     steps.command("Rust documentation", documentation);

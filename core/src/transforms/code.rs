@@ -22,6 +22,7 @@ use self::outline::outline;
 use self::parse::{MAX_BYTES, Unparsed, misplaced_share, parse};
 use self::select::Selection;
 use super::lines::{Lines, write_subset_from};
+use super::sample::head;
 use crate::conversation::ToolCall;
 use crate::detect::ContentKind;
 use crate::options::Mode;
@@ -79,6 +80,9 @@ const MAX_MEAN_LINE_BYTES: usize = 200;
 /// seconds for a few kilobytes of the same symbol again and again.
 const MAX_LINES_A_NEW_ONE: usize = 20;
 
+/// Bytes of code that are looked at for that.
+const REPEATS_BYTES: usize = 64 * 1024;
+
 /// How sure a file's name and a sample that parses are, and a sample alone.
 const READ_CONFIDENCE: f32 = 0.95;
 const GUESS_CONFIDENCE: f32 = 0.85;
@@ -119,6 +123,7 @@ fn has_lines(text: &str) -> bool {
 
 /// Whether code says the same over and over.
 fn repeats_itself(code: &str) -> bool {
+    let code = head(code, REPEATS_BYTES);
     let wanted = memchr::memchr_iter(b'\n', code.as_bytes()).count() / MAX_LINES_A_NEW_ONE;
     let mut seen = HashSet::new();
     let mut new = code.lines().map(str::trim).filter(|line| !line.is_empty() && seen.insert(*line));

@@ -49,6 +49,11 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// The line that holds a byte of the text, or its line break.
+    pub(crate) fn at(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start as usize <= offset).saturating_sub(1).min(self.len() - 1)
+    }
+
     /// All lines.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.starts.windows(2).map(|pair| &self.text[pair[0] as usize..pair[1] as usize - 1])
@@ -143,6 +148,9 @@ mod tests {
             assert_eq!(lines.iter().collect::<Vec<_>>(), text.split('\n').collect::<Vec<_>>());
             assert_eq!((0..lines.len()).map(|at| lines.get(at)).collect::<Vec<_>>().join("\n"), text);
             assert_eq!(lines.span(0, lines.len()), text);
+            let line_of = |at: usize| text[..at].matches('\n').count();
+            let boundaries = (0..text.len()).filter(|at| text.is_char_boundary(*at));
+            boundaries.for_each(|at| assert_eq!(lines.at(at), line_of(at)));
         }
     }
 

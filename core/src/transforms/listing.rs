@@ -6,6 +6,7 @@ mod select;
 
 use self::parse::{Entries, Style};
 use super::lines::{Lines, NO_LABEL, is_like_label, write_subset};
+use super::sample::head;
 use super::shared_start;
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
@@ -66,10 +67,7 @@ impl Transform for Listing {
         if part.quotable || part.text.len() < MIN_BYTES || shared_start::is_encoded(part.text) {
             return Fit::No;
         }
-        let end = part.text.floor_char_boundary(SAMPLE_BYTES);
-        let sample = &part.text[..end];
-        let sample = if end < part.text.len() { &sample[..sample.rfind('\n').unwrap_or(0)] } else { sample };
-        match Lines::of(sample).and_then(|lines| parse::style(&lines, part.tool)) {
+        match Lines::of(head(part.text, SAMPLE_BYTES)).and_then(|lines| parse::style(&lines, part.tool)) {
             Some(_) => Fit::Yes(ContentKind::Listing, 0.93),
             None => Fit::No,
         }

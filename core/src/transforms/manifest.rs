@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use self::records::Records;
 use self::tree::Tree;
 use super::lines::{Lines, NO_LABEL, close_small_gaps, is_like_label, write_subset};
+use super::sample::head;
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
@@ -63,9 +64,7 @@ impl Transform for Manifest {
         if part.text.len() < MIN_BYTES {
             return Fit::No;
         }
-        let end = part.text.floor_char_boundary(SAMPLE_BYTES);
-        let sample = part.text[..end].rsplit_once('\n').map_or("", |(lines, _)| lines);
-        match tree::syntax(sample, part.tool) {
+        match tree::syntax(head(part.text, SAMPLE_BYTES), part.tool) {
             Some((_, confidence)) => Fit::Yes(ContentKind::Manifest, confidence),
             None => Fit::No,
         }

@@ -6,6 +6,7 @@ mod write;
 
 use self::parse::Families;
 use super::lines::Lines;
+use super::sample::head;
 use super::shared_start;
 use crate::detect::ContentKind;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
@@ -58,10 +59,7 @@ impl Transform for Metrics {
         if part.quotable || part.text.len() < MIN_BYTES || shared_start::is_encoded(part.text) {
             return Fit::No;
         }
-        let end = part.text.floor_char_boundary(SAMPLE_BYTES);
-        let sample = &part.text[..end];
-        let sample = if end < part.text.len() { &sample[..sample.rfind('\n').unwrap_or(0)] } else { sample };
-        if parse::is_exposition(sample) { Fit::Yes(ContentKind::Metrics, 0.95) } else { Fit::No }
+        if parse::is_exposition(head(part.text, SAMPLE_BYTES)) { Fit::Yes(ContentKind::Metrics, 0.95) } else { Fit::No }
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {

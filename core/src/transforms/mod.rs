@@ -14,6 +14,7 @@ mod mixed;
 mod opaque;
 mod prose;
 mod repeats;
+mod sample;
 mod search_results;
 mod shared_start;
 mod table;

@@ -7,10 +7,12 @@ mod header;
 mod ruled;
 
 use self::grid::Grid;
-use super::lines::{Lines, NO_LABEL};
+use super::lines::{Lines, NO_LABEL, close_small_gaps, is_like_label, write_subset};
+use super::sample::head;
 use super::shared_start;
 use crate::conversation::ToolCall;
 use crate::detect::ContentKind;
+use crate::relevance::Question;
 use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 
 /// Shows the rows of a table that are worth reading, as they are.
@@ -24,8 +26,10 @@ use crate::transform::{Context, Fit, Outcome, Part, Transform, TransformError};
 /// Without loss, separated values whose neighbouring rows begin with the same cells have these once;
 /// [`decode`](Transform::decode) gives the bytes back.
 ///
+/// Of files that may be edited ([`Part::quotable`]) whole lines stay, and each gap says which lines are missing.
+///
 /// # When it declines
-/// Files that may be edited ([`Part::quotable`]), texts with more than a few lines around the table, tables without a
+/// Texts with more than a few lines around the table, tables without a
 /// header, and what does not get smaller.
 ///
 /// # What is lost and how to get it back
@@ -73,22 +77,24 @@ impl Transform for Table {
     }
 
     fn fit(&self, part: &Part<'_>) -> Fit {
-        if part.quotable || part.text.len() < MIN_BYTES || shared_start::is_encoded(part.text) {
+        if part.text.len() < MIN_BYTES || shared_start::is_encoded(part.text) {
             return Fit::No;
         }
-        let end = part.text.floor_char_boundary(SAMPLE_BYTES);
-        let sample = &part.text[..end];
-        let sample = if end < part.text.len() { &sample[..sample.rfind('\n').unwrap_or(0)] } else { sample };
+        let sample = head(part.text, SAMPLE_BYTES);
         let is_table = grid(&Part { text: sample, ..*part }).is_some();
         if is_table { Fit::Yes(ContentKind::Table, 0.92) } else { Fit::No }
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
         let text = part.text;
-        let Some(grid) = grid(part).filter(|_| !part.quotable && text.len() >= MIN_BYTES) else {
+        let Some(grid) = grid(part).filter(|_| text.len() >= MIN_BYTES) else {
             return Ok(Outcome::Unchanged);
         };
         let room = cx.target_bytes(text.len());
+        if part.quotable {
+            let subset = if cx.lossless_only() { None } else { lines_of(text, grid, room, cx) };
+            return Ok(subset.map_or(Outcome::Unchanged, Outcome::Subset));
+        }
         let lossless = lossless(text, &grid, cx);
         match lossless {
             Some(encoded) if cx.lossless_only() || encoded.len() <= room => Ok(Outcome::Lossless(encoded)),
@@ -155,24 +161,52 @@ fn lossless(text: &str, grid: &Grid, cx: &Context<'_>) -> Option<String> {
         .filter(|encoded| shared_start::decode(encoded).as_deref() == Some(text))
 }
 
-/// The rows that are worth showing, with the lines around the table.
-fn subset<'a>(text: &'a str, grid: Grid, room: usize, cx: &mut Context<'a>) -> Option<String> {
+/// The rows that are worth showing, in order, and what is computed of all; `None` when these are all.
+fn choose(grid: Grid, room: usize, question: &Question) -> Option<(Vec<usize>, String)> {
     let total = grid.rows.len();
-    let head = &text[grid.head.clone()];
     let bytes: usize = grid.rows.iter().map(|row| row.len() + 1).sum();
-    let fitting = room.saturating_sub(head.len()) * total / bytes.max(1);
-    let sample = grid.cells.sample(cx.question(), fitting)?;
+    let fitting = room.saturating_sub(grid.head.len()) * total / bytes.max(1);
+    let sample = grid.cells.sample(question, fitting)?;
     let mut chosen = sample.rows;
     chosen.extend(&grid.ragged);
     chosen.sort_unstable();
     chosen.dedup();
-    if chosen.len() == total {
+    (chosen.len() < total).then_some((chosen, sample.computed))
+}
+
+/// The lines of the rows that are worth showing, of the header and around the table, with the numbers of those between.
+fn lines_of<'a>(text: &'a str, grid: Grid, room: usize, cx: &mut Context<'a>) -> Option<String> {
+    let lines = Lines::of(text)?;
+    let (rows, outside) = (grid.rows.clone(), [grid.head.clone(), grid.tail.clone()]);
+    let (chosen, computed) = choose(grid, room, cx.question())?;
+    let spans = chosen.iter().filter_map(|row| rows.get(*row)).chain(&outside);
+    let mut keep = vec![false; lines.len()];
+    for span in spans.filter(|span| !span.is_empty()) {
+        keep[lines.at(span.start)..=lines.at(span.end - 1)].fill(true);
+    }
+    close_small_gaps(&lines, &mut keep);
+    let shown = (0..lines.count()).filter(|&at| keep[at]).count();
+    // Nothing tells a label from a line of the file that reads like one.
+    if shown == lines.count() || (0..lines.count()).any(|at| keep[at] && is_like_label(lines.get(at))) {
         return None;
     }
+    let mut out = write_subset(&lines, &keep, |line, out| out.push_str(line), |_, _, _| ());
+    if !computed.is_empty() {
+        out.push_str(&format!("[{computed}]\n"));
+    }
+    out.push_str(&cx.marker(text, shown, lines.count(), "lines"));
+    (out.len() < text.len() * WORTH_PERCENT / 100).then_some(out)
+}
+
+/// The rows that are worth showing, with the lines around the table.
+fn subset<'a>(text: &'a str, grid: Grid, room: usize, cx: &mut Context<'a>) -> Option<String> {
+    let total = grid.rows.len();
+    let (head, rows, tail) = (&text[grid.head.clone()], grid.rows.clone(), grid.tail.clone());
+    let (chosen, computed) = choose(grid, room, cx.question())?;
     let mut out = String::with_capacity(room * 2);
     out.push_str(head);
     for row in &chosen {
-        let row = grid.rows.get(*row).map_or("", |span| &text[span.clone()]);
+        let row = rows.get(*row).map_or("", |span| &text[span.clone()]);
         // Rows that could be taken for a label say that they are none.
         if row.split('\n').any(|line| line.trim_start().starts_with('[')) {
             out.push_str(NO_LABEL);
@@ -180,13 +214,13 @@ fn subset<'a>(text: &'a str, grid: Grid, room: usize, cx: &mut Context<'a>) -> O
         out.push_str(row);
         out.push('\n');
     }
-    if !sample.computed.is_empty() {
+    if !computed.is_empty() {
         out.push('[');
-        out.push_str(&sample.computed);
+        out.push_str(&computed);
         out.push_str("]\n");
     }
     out.push_str(&cx.marker(text, chosen.len(), total, "rows"));
-    let tail = text[grid.tail.clone()].trim_matches(['\r', '\n']);
+    let tail = text[tail].trim_matches(['\r', '\n']);
     if !tail.is_empty() {
         out.push('\n');
         out.push_str(tail);
@@ -198,8 +232,7 @@ fn subset<'a>(text: &'a str, grid: Grid, room: usize, cx: &mut Context<'a>) -> O
 mod tests {
     use super::*;
     use crate::options::Mode;
-    use crate::relevance::Question;
-    use crate::transforms::testing::{Quarter, declines, subset};
+    use crate::transforms::testing::{Quarter, declines, run, subset};
 
     fn stations() -> String {
         let row = |n: usize| {
@@ -264,11 +297,42 @@ mod tests {
     }
 
     #[test]
-    fn files_to_edit_and_other_texts_are_left_alone() {
-        let text = stations();
-        let part = Part { text: &text, tool: None, quotable: true };
-        assert_eq!(Table.fit(&part), Fit::No);
-        assert_eq!(Table.fit(&Part { quotable: false, ..part }), Fit::Yes(ContentKind::Table, 0.92));
+    fn of_files_to_edit_whole_lines_stay_with_the_numbers_of_the_others() {
+        let csv = stations().replace("sensor failed", "\"sensor\nfailed\"");
+        let markdown: String =
+            stations().lines().skip(1).map(|line| format!("| {} |\n", line.replace(',', " | "))).collect();
+        let markdown = format!("# Stations\n\n| station | date | rain | state |\n|---|---|---|---|\n{markdown}");
+        for text in [&csv, &markdown] {
+            let part = Part { text, tool: None, quotable: true };
+            assert_eq!(Table.fit(&part), Fit::Yes(ContentKind::Table, 0.92));
+            let (Outcome::Subset(folded), _) = run(&Table, text, true, "When did it rain most?") else {
+                panic!("{text}")
+            };
+            let mut next = 0;
+            for line in folded.lines() {
+                if let Some(lines) = line.strip_prefix("[line").and_then(|line| line.strip_suffix(" omitted]")) {
+                    let lines = lines.trim_start_matches(['s', ' ']);
+                    let (first, last) = lines.split_once('-').unwrap_or((lines, lines));
+                    assert_eq!(first.parse(), Ok(next + 1), "{folded}");
+                    next = last.parse().expect("a number");
+                } else if let Some(at) = text.lines().skip(next).position(|original| original == line) {
+                    assert_eq!(at, 0, "{line} in {folded}");
+                    next += 1;
+                } else {
+                    assert!(line.starts_with("[computed over all 400: ") || line.contains("lines shown; "), "{line}");
+                }
+            }
+            assert_eq!(next, text.lines().count());
+            assert!(folded.contains("990.5") && folded.len() * 3 < text.len(), "{folded}");
+        }
+        let question = Question::default();
+        let mut cx = Context::new(Mode::Lossless, 1.0, &question, &Quarter);
+        let part = Part { text: &csv, tool: None, quotable: true };
+        assert_eq!(Table.apply(&part, &mut cx).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn other_texts_are_left_alone() {
         for text in [
             "It was late, and we went home.\n".repeat(90),
             "fn f(a: u8, b: u8) -> u8 {\n".repeat(90),

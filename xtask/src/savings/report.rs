@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use anyhow::{Result, ensure};
+
 use super::case::{Case, Found, Share};
 use super::measure::{Measured, Row};
 use crate::table::{Table, grouped};
@@ -51,6 +53,26 @@ pub(super) fn cases(cases: &[Case], measured: &Measured, is_timed: bool) -> [Tab
         kinds.push([kind, sum.cases.to_string()].into_iter().chain(cells(&sum, is_timed)));
     }
     [each, kinds]
+}
+
+/// A row a kind, then the total: what is saved, without needles, which a lossless form may spell in two places.
+pub(super) fn shares(cases: &[Case], measured: &Measured) -> Table {
+    let mut kinds = Table::new(["kind", "cases", "before", "after", "saved"]);
+    for (kind, sum) in sums(cases, measured) {
+        let (cases, before, after) = (sum.cases.to_string(), sum.before.to_string(), sum.after.to_string());
+        kinds.push([kind, cases, before, after, saved(sum.before, sum.after)]);
+    }
+    kinds
+}
+
+/// Fails when less is saved of a kind than its floor, in percent, asks for.
+pub(super) fn ensure_floors(cases: &[Case], measured: &Measured, floors: &[(&str, u64)]) -> Result<()> {
+    for (kind, sum) in sums(cases, measured) {
+        let floor = floors.iter().find(|(name, _)| *name == kind).map_or(0, |(_, floor)| *floor);
+        let share = saved(sum.before, sum.after);
+        ensure!(sum.after * 100 <= sum.before * (100 - floor), "{kind}: expected {floor} % saved, found {share}");
+    }
+    Ok(())
 }
 
 fn cells(sum: &Sum, is_timed: bool) -> Vec<String> {
@@ -182,6 +204,16 @@ mod tests {
         assert!(kinds.markdown().contains("| log | 2 | 200 | 30 | 85.0 % | 2/4 |"), "{}", kinds.markdown());
         assert!(kinds.markdown().contains("| total | 3 | 300 | 80 | 73.3 % | 3/6 |"), "{}", kinds.markdown());
         assert!(!kinds.text().contains("ms") && cases(&all, &ours, true)[0].text().contains("1.0"));
+    }
+
+    #[test]
+    fn a_kind_below_its_floor_is_named() {
+        let all = [case("a", "log"), case("b", "csv")];
+        let ours = measured("headroom", &[(76, 0), (100, 0)]);
+        assert!(ensure_floors(&all, &ours, &[("log", 24), ("json_array", 99)]).is_ok());
+        let error = ensure_floors(&all, &ours, &[("log", 25)]).expect_err("a share below its floor");
+        assert_eq!(error.to_string(), "log: expected 25 % saved, found 24.0 %");
+        assert!(shares(&all, &ours).markdown().contains("| total | 2 | 200 | 176 | 12.0 % |\n"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) struct Guess {
     pub(super) is_read: bool,
 }
 
-/// How much of a text is parsed to see whether it is code: a little, and where that is cut within a comment, more.
+/// How much of a text is parsed to see whether it is code, and how much at most where a comment goes on.
 const SAMPLE_BYTES: usize = 4 * 1024;
 const LONG_SAMPLE_BYTES: usize = 24 * 1024;
 
@@ -86,6 +86,9 @@ const IMPORTS: [&str; 6] = ["import", "include", "use_", "using", "package", "ex
 const MIN_CUES: usize = 5;
 const LINES_A_CUE: usize = 16;
 
+/// In code that nothing but a name around it or its cues tells, one line in so many looks like code.
+const LINES_A_CODE_LINE: usize = 4;
+
 /// Guesses the language of a text, from what gave it and from its first lines; a sample of it must parse.
 pub(super) fn guess(source: &Source<'_>, tool: Option<&ToolCall>) -> Option<Guess> {
     let code = &*source.code;
@@ -98,15 +101,43 @@ pub(super) fn guess(source: &Source<'_>, tool: Option<&ToolCall>) -> Option<Gues
     }
     let first = source.code.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let named = source.fence.and_then(Language::named).or_else(|| Language::of_shebang(first));
-    let named = named.or_else(|| named_around(source, tool));
-    let language = dialect(named.or_else(|| by_cues(start))?, start);
+    let guessed = || named_around(source, tool).or_else(|| by_cues(start)).filter(|_| looks_like_code(start));
+    let language = dialect(named.or_else(guessed)?, start);
     is_in_place(code, language, MAX_MISPLACED).then_some(Guess { language, is_read: false })
 }
 
 /// Whether a sample is code of a language.
 fn is_in_place(code: &str, language: Language, max_misplaced: f32) -> bool {
-    let is_code = |bytes| misplaced(sample(code, bytes), language).is_some_and(|share| share <= max_misplaced);
-    is_code(SAMPLE_BYTES) || is_code(LONG_SAMPLE_BYTES)
+    misplaced(sample(code, sample_bytes(code)), language).is_some_and(|share| share <= max_misplaced)
+}
+
+/// How much of a text is parsed: a little, and where that would end within a comment or a long string, as much behind its end.
+fn sample_bytes(code: &str) -> usize {
+    let start = sample(code, SAMPLE_BYTES);
+    let is_open = |open: &str, close: &str| match open == close {
+        true => memchr::memmem::find_iter(start.as_bytes(), open).count() % 2 == 1,
+        false => start.rfind(open) > start.rfind(close),
+    };
+    let open = [("/*", "*/"), ("\"\"\"", "\"\"\""), ("'''", "'''"), ("\n=begin", "\n=end")];
+    let Some((_, close)) = open.into_iter().find(|(open, close)| is_open(open, close)) else { return SAMPLE_BYTES };
+    let end = code.get(start.len()..).and_then(|rest| rest.find(close)).map_or(0, |at| start.len() + at);
+    (end + SAMPLE_BYTES).min(LONG_SAMPLE_BYTES)
+}
+
+/// Whether so many lines begin or end as lines of code do that a sample is worth parsing: a grammar takes its time to find
+/// out that a text is none of its own.
+///
+/// # Sources
+/// Chosen by hand: of code at least half of the lines do, of logs and prose at most one in ten.
+fn looks_like_code(sample: &str) -> bool {
+    let lines = || sample.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_code = |line: &str| {
+        line.ends_with([';', '{', '}', '(', ')', '[', ']', ',', ':', '\\'])
+            || ["//", "#", "*", "return", "end"].iter().any(|start| line.starts_with(start))
+            || CUES.iter().any(|(cue, _)| line.starts_with(cue))
+            || line.contains(" = ")
+    };
+    lines().filter(|line| is_code(line)).count() * LINES_A_CODE_LINE >= lines().count()
 }
 
 /// The first lines, whole ones.

@@ -25,12 +25,16 @@ pub(super) struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// `None` when the text does not look like JSON with a few lines around it.
     pub(super) fn of(text: &'a str) -> Option<Self> {
-        let start = first_line(text, |line| line.trim_start().starts_with(['{', '[']))?;
-        let (before, rest) = text.split_at(start);
+        let (before, rest) = text.split_at(start(text)?);
         let length = last_line(rest)?;
         let (json, after) = rest.split_at(length);
         looks_like_json(json).then_some(Self { before, json, after })
     }
+}
+
+/// The offset of the line with which the JSON begins.
+pub(super) fn start(text: &str) -> Option<usize> {
+    first_line(text, |line| line.trim_start().starts_with(['{', '[']))
 }
 
 /// The offset of the first line that `is_start`, if only a few short lines stand before it.

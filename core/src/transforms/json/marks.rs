@@ -4,6 +4,7 @@ use foldhash::{HashMap, HashSet};
 
 use crate::relevance::Match;
 
+use super::change::shift;
 use super::failure::{FAILURE, wording};
 use super::stats::{self, magnitude};
 use super::survey::{Leaf, Path, Weight};
@@ -141,7 +142,7 @@ impl<'s> Marks<'s> {
         }
     }
 
-    /// Marks what is remarkable within a column: ends of the range, outliers, rare values.
+    /// Marks what is remarkable within a column: ends of the range, outliers, rare values, changes of its level.
     pub(super) fn column(&mut self, path: &Path<'_>, indexes: &[u32], asks_extreme: bool) {
         let stats = &path.stats;
         if path.is_asked && stats.count <= MAX_NAMED {
@@ -163,6 +164,7 @@ impl<'s> Marks<'s> {
         }
         if stats.is_category() {
             self.rare_values(path, indexes);
+            self.last_of_its_kind(path, indexes);
         } else if stats.strings * 2 > stats.count {
             self.rare_wordings(indexes);
         }
@@ -172,6 +174,10 @@ impl<'s> Marks<'s> {
         }
         if measured.len() < MIN_COLUMN {
             return;
+        }
+        let values: Vec<f64> = measured.iter().map(|(value, _)| *value).collect();
+        if let Some(at) = shift(&values) {
+            self.both_sides(measured[at - 1].1, measured[at].1);
         }
         let weight = if path.is_asked && asks_extreme { Weight::Must } else { Weight::Extreme };
         self.extremes(&measured, if path.is_asked || asks_extreme { 3 } else { 1 }, weight);
@@ -223,6 +229,23 @@ impl<'s> Marks<'s> {
                 self.mark(*index, weight);
             }
         }
+    }
+
+    /// Marks where the most frequent values of a column begin or cease to be usual.
+    fn last_of_its_kind(&mut self, path: &Path<'_>, indexes: &[u32]) {
+        for (usual, _) in path.stats.most_frequent().into_iter().take(2) {
+            let is_usual: Vec<f64> =
+                indexes.iter().map(|index| f64::from(u8::from(self.raw(*index) == usual))).collect();
+            if let Some(at) = shift(&is_usual) {
+                self.both_sides(indexes[at - 1], indexes[at]);
+            }
+        }
+    }
+
+    /// Marks the last value before a change and the first one after it.
+    fn both_sides(&mut self, before: u32, after: u32) {
+        self.mark(before, Weight::Extreme);
+        self.mark(after, Weight::Extreme);
     }
 
     /// Marks sentences of a wording that comes at most twice, where most sentences are of a few wordings.

@@ -2,8 +2,10 @@
 
 mod affix;
 mod cell;
+mod change;
 mod clip;
 mod columns;
+mod cut_off;
 mod decode;
 mod encode;
 mod escapes;
@@ -35,6 +37,7 @@ pub(super) use failure::FAILURE;
 pub(super) use rows::Cells;
 
 use clip::Clip;
+use cut_off::CutOff;
 use frame::Frame;
 use minify::Minified;
 use spelling::Spelling;
@@ -63,6 +66,12 @@ const HEADER: &str = "#json";
 /// Behind the header of a sample: what its signs mean.
 const PART: &str = " part; cells are separated by tabs; empty = missing, \"\" = empty text, (name) = same as that column, … = left out";
 
+/// Behind the header of a sample of JSON that breaks off.
+const BROKEN: &str = " of JSON that breaks off below it";
+
+/// Behind the header of a lossless form of JSON that breaks off: how many brackets the text lacks behind the last whole row.
+const CUT: &str = " cut=";
+
 /// Behind the header of a lossless form with tables: what its signs mean.
 const LEGEND: &str = "; cells are separated by tabs; empty = missing, \"\" = empty text";
 
@@ -81,6 +90,9 @@ const MAX_DECODED: usize = 1 << 28;
 /// rows that answer it best and the records they refer to. Then ends of ranges, rare values, rows of every set of keys,
 /// and rows spread evenly. Long texts and nested values are cut, columns of addresses and hashes left out, values that
 /// nearly all rows have stated once.
+///
+/// Of JSON that breaks off, because a tool limits what it prints, the whole rows are written so, and what is left of the
+/// next one stands below them as it is.
 ///
 /// # When it declines
 /// Texts below 400 bytes, files that may be edited ([`Part::quotable`]), text that is not one JSON value or one a line
@@ -126,15 +138,65 @@ impl Transform for JsonTable {
             Some(frame) if frame.json.trim_start().starts_with('[') => Fit::Yes(ContentKind::JsonArray, 0.9),
             Some(frame) if frame::is_one_value_a_line(frame.json) => Fit::Yes(ContentKind::JsonArray, 0.9),
             Some(_) => Fit::Yes(ContentKind::JsonObject, 0.9),
-            None => Fit::No,
+            None => match CutOff::of(part.text) {
+                Some(CutOff { whole, closers: 1.., .. }) if whole.starts_with('{') => {
+                    Fit::Yes(ContentKind::JsonObject, 0.9)
+                }
+                Some(_) => Fit::Yes(ContentKind::JsonArray, 0.9),
+                None => Fit::No,
+            },
         }
     }
 
     fn apply<'a>(&self, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
-        let Some(frame) = Frame::of(part.text).filter(|_| part.text.len() >= MIN_BYTES && !part.quotable) else {
+        if part.text.len() < MIN_BYTES || part.quotable {
             return Ok(Outcome::Unchanged);
+        }
+        let framed = Frame::of(part.text).map(|frame| Around::of(part.text, &frame));
+        let outcome = framed.as_ref().map(|around| self.write(around, part, cx));
+        match outcome {
+            Some(Ok(outcome)) => Ok(outcome),
+            // What begins as JSON and is none may break off.
+            none_or_failed => match CutOff::of(part.text) {
+                Some(cut_off) => self.write(&Around::of_cut_off(cut_off), part, cx),
+                None => none_or_failed.unwrap_or(Ok(Outcome::Unchanged)),
+            },
+        }
+    }
+
+    fn decode(&self, encoded: &str) -> Option<String> {
+        let mut start = 0;
+        let header = loop {
+            let (line, _) = encoded.get(start..)?.split_once('\n')?;
+            if let Some(words) = line.strip_prefix(HEADER) {
+                break words.split_once(';').map_or(words, |(words, _legend)| words);
+            }
+            start += line.len() + 1;
         };
-        let around = Around::of(part.text, &frame);
+        let (before, rest) = encoded.split_at(start);
+        let (value, after) = decode::decode(rest.split_once('\n')?.1)?;
+        Document::parse(&value, MAX_DEPTH).ok()?;
+        let after = if after.is_empty() { "" } else { after.strip_prefix('\n')? };
+        if let Some((closers, words)) = header.strip_prefix(CUT).and_then(|words| words.split_once('.')) {
+            let json = Spelling::from_words(words)?.apply(&value, MAX_DECODED)?;
+            return Some([before, CutOff::reopened(&json, closers.parse().ok()?)?, after].concat());
+        }
+        match header.strip_prefix(" string") {
+            Some(words) => {
+                let json = Spelling::from_words(words)?.apply(&value, MAX_DECODED)?;
+                let mut out = before.strip_suffix('\n')?.to_owned();
+                encode_string(&json, &mut out);
+                out.push_str(after);
+                Some(out)
+            }
+            None => Some([before, &Spelling::from_words(header)?.apply(&value, MAX_DECODED)?, after].concat()),
+        }
+    }
+}
+
+impl JsonTable {
+    /// The smaller of the forms that are worth it.
+    fn write<'a>(self, around: &Around<'_>, part: &Part<'a>, cx: &mut Context<'a>) -> Result<Outcome, TransformError> {
         let minified = Minified::new(&around.json).ok_or_else(|| TransformError("the text is not JSON".into()))?;
         let document = Document::parse(&minified.text, MAX_DEPTH).map_err(|error| TransformError(error.to_string()))?;
         if !matches!(document.root().kind(), Kind::Array | Kind::Object) {
@@ -158,31 +220,6 @@ impl Transform for JsonTable {
                 }
                 Ok(lossless.map_or(Outcome::Unchanged, Outcome::Lossless))
             }
-        }
-    }
-
-    fn decode(&self, encoded: &str) -> Option<String> {
-        let mut start = 0;
-        let header = loop {
-            let (line, _) = encoded.get(start..)?.split_once('\n')?;
-            if let Some(words) = line.strip_prefix(HEADER) {
-                break words.split_once(';').map_or(words, |(words, _legend)| words);
-            }
-            start += line.len() + 1;
-        };
-        let (before, rest) = encoded.split_at(start);
-        let (value, after) = decode::decode(rest.split_once('\n')?.1)?;
-        Document::parse(&value, MAX_DEPTH).ok()?;
-        let after = if after.is_empty() { "" } else { after.strip_prefix('\n')? };
-        match header.strip_prefix(" string") {
-            Some(words) => {
-                let json = Spelling::from_words(words)?.apply(&value, MAX_DECODED)?;
-                let mut out = before.strip_suffix('\n')?.to_owned();
-                encode_string(&json, &mut out);
-                out.push_str(after);
-                Some(out)
-            }
-            None => Some([before, &Spelling::from_words(header)?.apply(&value, MAX_DECODED)?, after].concat()),
         }
     }
 }
@@ -215,6 +252,8 @@ struct Around<'a> {
     after: &'a str,
     /// Whether the JSON is the content of a string that stands between `before` and `after`.
     is_string: bool,
+    /// How many brackets at the end of the JSON are not in the text, when it breaks off.
+    closers: Option<usize>,
 }
 
 impl<'a> Around<'a> {
@@ -230,15 +269,27 @@ impl<'a> Around<'a> {
                 json: Cow::Owned(json),
                 after: &text[frame.before.len() + span.end..],
                 is_string: true,
+                closers: None,
             },
-            None => {
-                Self { before: frame.before, json: Cow::Borrowed(frame.json), after: frame.after, is_string: false }
-            }
+            None => Self {
+                before: frame.before,
+                json: Cow::Borrowed(frame.json),
+                after: frame.after,
+                is_string: false,
+                closers: None,
+            },
         }
     }
 
+    fn of_cut_off(CutOff { before, whole, closers, rest }: CutOff<'a>) -> Self {
+        Self { before, json: Cow::Owned(whole), after: rest, is_string: false, closers: Some(closers) }
+    }
+
     fn lossless(&self, spelling: &Spelling, document: &Document<'_>, room: usize) -> Option<String> {
-        let string = if self.is_string { " string" } else { "" };
+        let string = match self.closers {
+            Some(closers) => format!("{CUT}{closers}."),
+            None => if self.is_string { " string" } else { "" }.to_owned(),
+        };
         let encoded = encode::encode(document.root(), room)?;
         let has_tables = [" rows: ", " lists:\n"].iter().any(|sign| encoded.contains(sign));
         let mut out = self.start(&format!("{string}{spelling}{}", if has_tables { LEGEND } else { "" }));
@@ -249,7 +300,9 @@ impl<'a> Around<'a> {
 
     fn subset<'t>(&self, document: &Document<'_>, original: &'t str, room: usize, cx: &mut Context<'t>) -> String {
         let survey = Survey::of(document.source(), document.root(), cx.question());
-        let mut out = self.start(PART);
+        let (words, signs) = PART.split_once(';').unwrap_or((PART, ""));
+        let broken = if self.closers.is_some() { BROKEN } else { "" };
+        let mut out = self.start(&[words, broken, ";", signs].concat());
         let clip = Clip { survey: &survey, left_out: 0, is_generous: true };
         let mut writer = Writer { cx, original, clip };
         writer.write(document.root(), None, room, &mut out);

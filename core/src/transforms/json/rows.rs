@@ -125,6 +125,19 @@ mod tests {
     }
 
     #[test]
+    fn the_rows_around_a_change_of_level_are_chosen() {
+        let mut cells = Cells::new(["host", "load", "version"]).expect("columns");
+        for row in 0..400 {
+            let load = (row * 37 % 61 + if row >= 271 { 900 } else { 0 }).to_string();
+            cells.push([format!("node-{row}").as_str(), &load, if row >= 133 { "v1.8" } else { "v1.7" }]);
+        }
+        let sample = cells.sample(&Question::default(), 12).expect("a table");
+        for row in [132, 133, 270, 271] {
+            assert!(sample.rows.contains(&row), "{row} in {:?}", sample.rows);
+        }
+    }
+
+    #[test]
     fn short_and_long_rows_and_odd_names_are_taken() {
         let mut cells = Cells::new(["", "a[1]", "a[1]"]).expect("columns");
         for row in ["1", "x\"\\\u{0}", "", "01", "1e5"] {

@@ -326,3 +326,26 @@ fn what_all_rows_have_comes_back_in_its_place() {
         assert_eq!(decode::decode(&encoded), Some((text, "")), "{encoded}");
     }
 }
+
+#[test]
+fn json_that_breaks_off_comes_back_and_shows_where() {
+    let whole = pods(60);
+    let value: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let pretty = serde_json::to_string_pretty(&value).unwrap();
+    for (at, text) in (1..).zip([
+        whole[..whole.len() - 90].to_owned(),
+        format!("HTTP/1.1 200 OK\n{}... [truncated]", &whole[..whole.len() - 40]),
+        pretty[..pretty.len() - 300].to_owned(),
+        (0..90).map(|id| format!("{{\"id\":{id},\"state\":\"up\"}}\n")).collect::<String>() + "{\"id\":90,\"st",
+    ]) {
+        let encoded = lossless_of(&text);
+        assert_eq!(JsonTable.decode(&encoded).as_deref(), Some(&*text), "{at}");
+        assert!(encoded.len() * 2 < text.len(), "{at}");
+    }
+    let rows: Vec<_> =
+        (0..900).map(|id| format!("{{\"id\":{id},\"host\":\"h{}\",\"load\":{}}}", id * 7 % 97, id * 31 % 89)).collect();
+    let text = format!("[{},{{\"id\":900,\"ho", rows.join(","));
+    let Outcome::Subset(subset) = run(&text, Mode::Balanced, "load of id 777?") else { panic!("expected a sample") };
+    assert!(subset.starts_with("#json part of JSON that breaks off below it; cells"), "{subset}");
+    assert!(subset.ends_with("]\n,{\"id\":900,\"ho") && subset.contains("\n777\t"), "{subset}");
+}

@@ -5,6 +5,7 @@ use super::notable::{Marks, look};
 use super::survey::HashedMap;
 use crate::conversation::ToolCall;
 use crate::transforms::lines::Lines;
+use crate::transforms::sample::spread;
 
 /// Bytes looked at, at the start, in the middle and at the end.
 const SAMPLE_BYTES: usize = 16 * 1024;
@@ -21,7 +22,7 @@ pub(super) fn confidence(text: &str, tool: Option<&ToolCall>) -> f32 {
     if is_data(text[..text.floor_char_boundary(SAMPLE_BYTES)].trim_start()) {
         return 0.0;
     }
-    let sample = sample(text);
+    let sample = spread(text, SAMPLE_BYTES);
     let Some(lines) = Lines::of(&sample) else { return 0.0 };
     let filled: Vec<&str> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
     if filled.len() < MIN_LINES {
@@ -118,19 +119,6 @@ fn is_table(filled: &[&str]) -> bool {
         let usual = filled.get(1).map_or(0, count);
         usual >= 2 && filled.iter().filter(|line| count(line) == usual).count() * 10 >= filled.len() * 8
     })
-}
-
-/// Text from the start, the middle and the end, in whole lines if these are not longer than it.
-fn sample(text: &str) -> String {
-    if text.len() <= 3 * SAMPLE_BYTES {
-        return text.to_owned();
-    }
-    let cut = |from: usize| {
-        let part = &text[text.floor_char_boundary(from)..text.floor_char_boundary(from + SAMPLE_BYTES)];
-        let start = if from == 0 { 0 } else { part.find('\n').map_or(0, |at| at + 1) };
-        &part[start..part.rfind('\n').filter(|end| *end > start).unwrap_or(part.len())]
-    };
-    [cut(0), cut(text.len() / 2), cut(text.len() - SAMPLE_BYTES)].join("\n")
 }
 
 /// `-rw-r--r-- 1 root …`: a line of a directory listing.

@@ -63,19 +63,21 @@ fn show(line: &str, out: &mut String) {
     out.push('\n');
 }
 
-/// `[3 more metrics: a 1, b_seconds 14, c 2]`, with the series of each.
+/// `[3 more metrics and their series: a 1, b_seconds 14, c 2]`: how many series each has.
 fn name_hidden(hidden: &mut Vec<&Family<'_>>, index_bytes: &mut usize, out: &mut String) {
     let mut rest: &[&Family<'_>] = hidden;
     while !rest.is_empty() {
         if *index_bytes > MAX_INDEX {
             let series: usize = rest.iter().map(|family| family.series.len()).sum();
-            let _ = writeln!(out, "[{} more metrics with {series} series]", rest.len());
+            let metrics = if rest.len() == 1 { "metric" } else { "metrics" };
+            let _ = writeln!(out, "[{} more {metrics} with {series} series]", rest.len());
             break;
         }
         let (families, others) = rest.split_at(rest.len().min(MAX_NAMED));
         rest = others;
         let start = out.len();
-        let _ = write!(out, "[{} more metrics and their series: ", families.len());
+        let metrics = if families.len() == 1 { "metric and its" } else { "metrics and their" };
+        let _ = write!(out, "[{} more {metrics} series: ", families.len());
         for (place, family) in families.iter().enumerate() {
             let name = family.name.get(..family.name.floor_char_boundary(LONGEST)).unwrap_or(family.name);
             let name = name.replace(['[', ']'], "?");

@@ -4,6 +4,7 @@ use super::kinds::{LineKind, classify, first_number, own_text};
 use crate::conversation::ToolCall;
 use crate::detect::{ContentKind, file_read};
 use crate::transforms::lines::Lines;
+use crate::transforms::sample::spread;
 
 /// Bytes looked at, at the start, in the middle and at the end.
 const SAMPLE_BYTES: usize = 16 * 1024;
@@ -25,7 +26,7 @@ pub(super) fn look(text: &str, tool: Option<&ToolCall>) -> Option<(ContentKind, 
     if text.len() < MIN_BYTES || start.starts_with(['{', '<']) && !is_documents(start) || is_json_array(start) {
         return None;
     }
-    let sample = sample(text);
+    let sample = spread(text, SAMPLE_BYTES);
     let lines = Lines::of(&sample)?;
     let numbered = first_number(&lines).is_some();
     let kinds = classify(&lines, numbered);
@@ -149,17 +150,4 @@ fn is_wordy(line: &str) -> bool {
         ));
     }
     (words >= 4 || wide >= 8 || (words >= 1 && line.len() < 40)) && symbols * 12 <= letters && digits * 4 <= letters
-}
-
-/// Text from the start, the middle and the end, in whole lines if these are not longer than it.
-fn sample(text: &str) -> String {
-    if text.len() <= 3 * SAMPLE_BYTES {
-        return text.to_owned();
-    }
-    let cut = |from: usize| {
-        let part = &text[text.floor_char_boundary(from)..text.floor_char_boundary(from + SAMPLE_BYTES)];
-        let start = if from == 0 { 0 } else { part.find('\n').map_or(0, |at| at + 1) };
-        &part[start..part.rfind('\n').filter(|end| *end > start).unwrap_or(part.len())]
-    };
-    [cut(0), cut(text.len() / 2), cut(text.len() - SAMPLE_BYTES)].join("\n")
 }

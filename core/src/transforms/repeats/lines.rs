@@ -44,8 +44,12 @@ const NUMBERED_PERCENT: usize = 60;
 
 /// Splits `  12→text`, `12: text` or `12<tab>text` at the end of the separator.
 fn split_number(line: &str) -> Option<(u32, &str)> {
-    let trimmed = line.trim_start_matches(' ');
+    let spaces = line.bytes().take_while(|byte| *byte == b' ').count();
+    let trimmed = &line[spaces..];
     let digits = trimmed.bytes().take(8).take_while(u8::is_ascii_digit).count();
+    if digits == 0 {
+        return None;
+    }
     let (number, rest) = trimmed.split_at(digits);
     let content = ['\t', '→', ':', '|'].iter().find_map(|separator| rest.strip_prefix(*separator))?;
     // At most eight digits, so the next number fits too.

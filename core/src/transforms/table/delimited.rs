@@ -4,6 +4,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::grid::Grid;
 use super::header;
+use crate::transforms::sample::head;
 
 /// What separates cells, the most certain first.
 const DELIMITERS: [u8; 4] = [b'\t', b',', b';', b'|'];
@@ -29,11 +30,8 @@ pub(super) struct Shape {
 
 /// Looks whether a text is a table; `is_named` says that its call names such a file.
 pub(super) fn shape(text: &str, is_named: bool) -> Option<Shape> {
-    let mut sample = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
+    let sample = head(text, SAMPLE_BYTES);
     let is_cut = sample.len() < text.len();
-    if is_cut {
-        sample = &sample[..sample.rfind('\n')? + 1];
-    }
     let breaks = memchr::memchr_iter(b'\n', sample.as_bytes()).map(|at| at + 1);
     for start in std::iter::once(0).chain(breaks).take(MAX_LINES_BEFORE + 1) {
         for delimiter in DELIMITERS {
@@ -87,6 +85,8 @@ pub(super) fn read(text: &str, shape: Shape) -> Option<Grid> {
     let mut records = records(&text[start..], delimiter).map(|(record, at)| (record, start + at)).peekable();
     let (names, _) = records.next()?;
     let first_row = records.peek()?.1;
+    // A header that ends with CRLF ends behind both.
+    let first_row = first_row + text[first_row..].len() - text[first_row..].trim_start_matches(['\r', '\n']).len();
     let mut grid = Grid::new(&names, 0..first_row)?;
     grid.delimiter = Some(delimiter);
     while let Some((record, from)) = records.next() {
@@ -116,6 +116,12 @@ mod tests {
         let rows = rows(&text).unwrap();
         assert_eq!(rows[..3], ["1,\"a\nb, c\",x", "2,plain,x", "3,\"say \"\"hi\"\"\",y"]);
         assert_eq!(rows.len(), 9);
+    }
+
+    #[test]
+    fn a_header_that_ends_with_crlf_is_a_line_of_its_own() {
+        let text = "id,name\r\n".to_owned() + &(0..9).map(|row| format!("{row},a\r\n")).collect::<String>();
+        assert_eq!(&text[read(&text, shape(&text, false).unwrap()).unwrap().head], "id,name\r\n");
     }
 
     #[test]
