@@ -71,7 +71,7 @@ async fn everything_about_a_request_is_told_when_it_is_over() {
         assert_eq!(told["tokens_before"], tokens("x-headroom-tokens-before"));
         assert_eq!(told["tokens_after"], tokens("x-headroom-tokens-after"));
         assert!(told["transforms"][0].as_str().unwrap().starts_with("router:log_fold:"));
-        assert_eq!(told["steps"].as_array().unwrap().len(), 2);
+        assert!(told["steps"].as_array().unwrap().iter().any(|step| step["step"] == "compression"));
         assert_eq!(told["extensions"].as_array().unwrap().len(), calls);
         let (upstream_ms, total_ms) = (told["upstream_ms"].as_f64().unwrap(), told["total_ms"].as_f64().unwrap());
         assert!(upstream_ms > 0.0 && upstream_ms < total_ms, "{upstream_ms} {total_ms}");
