@@ -5,6 +5,7 @@
 
 mod base_url;
 mod body;
+mod cache;
 pub mod config;
 mod decode;
 mod error;

@@ -1,6 +1,7 @@
 //! The eight stages of a request over HTTP.
 
 mod answer;
+mod cached;
 mod event_headers;
 mod outcome;
 mod prepare;
@@ -19,6 +20,7 @@ use http::{HeaderMap, Response};
 use hyper::body::Incoming;
 
 use crate::body::{self, Body};
+use crate::cache::{Key, Recorder};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward;
@@ -44,6 +46,8 @@ struct Ready {
     facts: Facts,
     headers: HeaderMap,
     bytes: Bytes,
+    /// Under what its answer is kept.
+    key: Option<Key>,
 }
 
 /// Takes a request through the stages, to its upstream and back.
@@ -63,6 +67,7 @@ pub(crate) async fn run(
     match AssertUnwindSafe(request.prepare()).catch_unwind().await {
         Ok(Prepared::Ready(ready)) => request.send(*ready).await,
         Ok(Prepared::Answered(run, facts, answer)) => answer::respond(&request, *run, &facts, answer).await,
+        Ok(Prepared::Cached(run, kept)) => cached::respond(&request, *run, kept).await,
         Ok(Prepared::Refused(error)) => Err(ProxyError::Refused(error)),
         Ok(Prepared::AsItCame { failed }) => request.pass(failed).await,
         Err(_) => request.pass(true).await,
@@ -84,11 +89,11 @@ impl Request {
 
     /// Sends the request as the stages left it.
     async fn send(self, ready: Ready) -> Result<Response<Body>, ProxyError> {
-        let Ready { mut run, facts, headers, bytes } = ready;
+        let Ready { mut run, facts, headers, bytes, key } = ready;
         let Self { stack, exchange, api, mut parts, .. } = self;
         let is_read = stack.extensions.subscribes(PipelineStage::ResponseReceived);
         parts.headers = headers;
-        if is_read {
+        if is_read || key.is_some() {
             // What is read here must not come in an encoding that only the client undoes.
             response::ask_for_plain(&mut parts.headers);
         }
@@ -106,6 +111,10 @@ impl Request {
             run.post_send(Some(response.status().as_u16()), Some(shown)).await.map_err(ProxyError::Refused)?;
         }
         outcome::describe(response.headers_mut(), run.result());
+        if let Some(key) = key.filter(|_| response::may_be_kept(&response)) {
+            let framing = response::framing(&exchange, facts.stream, &response);
+            response = Recorder::listen(&stack, api, framing, key, response);
+        }
         if !is_read {
             return Ok(response::pass(&stack, &exchange, api, facts.stream, response));
         }
