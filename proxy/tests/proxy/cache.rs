@@ -30,6 +30,7 @@ async fn the_same_request_is_answered_without_the_upstream() {
     let first = ask(proxy.address(), &request).await;
     assert_eq!(first.header("x-headroom-cached"), None);
     upstream.next().await;
+    told(proxy.address(), 1).await;
     let before = spy.events().len();
     let second =
         ask(proxy.address(), post(CHAT, "authorization: Bearer k\r\nx-stainless-retry-count: 1\r\n", long_chat(false)))
