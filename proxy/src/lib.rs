@@ -6,6 +6,7 @@
 mod activity;
 mod base_url;
 mod body;
+mod cache;
 pub mod config;
 mod decode;
 mod error;

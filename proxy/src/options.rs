@@ -34,8 +34,12 @@ pub struct ProxyOptions {
     pub timeouts: Timeouts,
     /// What is tried again.
     pub retries: Retries,
-    /// Whether answers are kept and given again. Default: false.
+    /// Whether whole answers are kept and given again to the same request with the same credentials. Default: false.
     pub response_cache: bool,
+    /// How many bytes of answers are kept; those that are asked for stay longer. Default: 64 MiB.
+    pub cache_bytes: usize,
+    /// How long an answer is kept at most, in milliseconds. Default: 3,600,000.
+    pub cache_ttl_ms: u64,
     /// Whether the model is offered the tool that brings originals back, and its calls are answered here. Default: true.
     pub retrieval_tool: bool,
     /// Whether the dashboard shows texts before and after; without it none are kept. Default: true.
@@ -62,6 +66,8 @@ impl Default for ProxyOptions {
             timeouts: Timeouts::default(),
             retries: Retries::default(),
             response_cache: false,
+            cache_bytes: 64 << 20,
+            cache_ttl_ms: 3_600_000,
             retrieval_tool: true,
             dashboard_texts: true,
             prices: BTreeMap::new(),
@@ -227,6 +233,7 @@ impl ProxyOptions {
             ("limits.response_bytes", response_bytes as u64),
         ];
         let Timeouts { connect_ms, first_byte_ms, idle_ms, headers_ms, compress_ms, drain_ms: _ } = self.timeouts;
+        let cache = [("cache_bytes", self.cache_bytes as u64), ("cache_ttl_ms", self.cache_ttl_ms)];
         let timeouts = [
             ("timeouts.connect_ms", connect_ms),
             ("timeouts.first_byte_ms", first_byte_ms),
@@ -234,7 +241,7 @@ impl ProxyOptions {
             ("timeouts.headers_ms", headers_ms),
             ("timeouts.compress_ms", compress_ms),
         ];
-        if let Some((name, _)) = limits.iter().chain(&timeouts).find(|(_, value)| *value == 0) {
+        if let Some((name, _)) = limits.iter().chain(&cache).chain(&timeouts).find(|(_, value)| *value == 0) {
             return Err(StartError::Configuration(format!("{name}: expected a number above 0, found 0")));
         }
         if let Some(status) = self.retries.statuses.iter().find(|status| !(400..600).contains(*status)) {
@@ -243,10 +250,6 @@ impl ProxyOptions {
         }
         if self.token.as_ref().is_some_and(Secret::is_empty) {
             return Err(StartError::Configuration("token: expected a text that is not empty, found \"\"".into()));
-        }
-        if self.response_cache {
-            let message = "response_cache: expected false, as this version keeps no answers, found true";
-            return Err(StartError::Configuration(message.into()));
         }
         self.compress.validate().map_err(|error| StartError::Configuration(error.to_string()))
     }
@@ -270,6 +273,7 @@ mod tests {
         };
         assert_eq!(message(|o| o.limits.body_bytes = 0), "limits.body_bytes: expected a number above 0, found 0");
         assert_eq!(message(|o| o.timeouts.idle_ms = 0), "timeouts.idle_ms: expected a number above 0, found 0");
+        assert_eq!(message(|o| o.cache_ttl_ms = 0), "cache_ttl_ms: expected a number above 0, found 0");
         assert!(message(|o| o.retries.statuses = vec![200]).contains("found 200"));
         assert!(message(|o| o.token = Some(Secret::new(""))).starts_with("token:"));
         assert!(message(|o| o.compress.target_ratio = Some(2.0)).contains("target_ratio"));

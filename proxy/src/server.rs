@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cache::ResponseCache;
 use crate::error::StartError;
 use crate::front::{Backend, Front};
 use crate::greeting::Greeting;
@@ -105,6 +106,8 @@ impl Proxy {
         if !address.ip().is_loopback() && options.token.is_none() {
             return Err(StartError::NoToken(address));
         }
+        let cache = ResponseCache::new(&options, &extensions);
+        observer.tell("response_cache", cache.state());
         let stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         let stack = Arc::new(Stack {
@@ -114,6 +117,7 @@ impl Proxy {
             upstreams: Table::new(&options.upstreams),
             origins: Origins::new(&options),
             token: Token::new(options.token.clone(), address.port()),
+            cache,
             observer,
             tasks: tasks.clone(),
             stopping: stopping.clone(),

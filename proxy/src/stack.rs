@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::body::Body;
+use crate::cache::ResponseCache;
 use crate::error::ProxyError;
 use crate::exchange::{Exchange, id_header, new_id};
 use crate::guard::{Origins, Token};
@@ -30,6 +31,7 @@ pub(crate) struct Stack {
     pub(crate) upstreams: Table,
     pub(crate) origins: Origins,
     pub(crate) token: Token,
+    pub(crate) cache: ResponseCache,
     pub(crate) observer: Observer,
     /// What goes on after its request, such as the last stage of a stream; a drain waits for it.
     pub(crate) tasks: TaskTracker,

@@ -96,6 +96,12 @@ impl PipelineExtensionManager {
         !self.by_stage[stage as usize].is_empty()
     }
 
+    /// The first extension that takes part in a stage and refuses the request when it fails there.
+    #[must_use]
+    pub fn closed_at(&self, stage: PipelineStage) -> Option<&str> {
+        self.at(stage).find(|entry| entry.failure == FailurePolicy::Closed).map(|entry| &*entry.name)
+    }
+
     /// Names of the extensions in the order in which they run.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.name)

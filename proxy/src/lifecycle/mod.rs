@@ -1,6 +1,7 @@
 //! The eight stages of a request, whether it comes over HTTP or in a frame of a WebSocket.
 
 mod answer;
+mod cached;
 mod event_headers;
 mod outcome;
 mod prepare;
@@ -17,6 +18,7 @@ use http::{HeaderMap, Response, header};
 use hyper::body::Incoming;
 
 use crate::body::{self, Body};
+use crate::cache::{Key, Recorder};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward;
@@ -49,6 +51,8 @@ pub(crate) struct Ready {
     headers: HeaderMap,
     /// The very bytes that came when nothing has changed.
     pub(crate) bytes: Bytes,
+    /// Under what its answer is kept.
+    key: Option<Key>,
 }
 
 /// Takes a request through the stages, to its upstream and back.
@@ -67,6 +71,7 @@ pub(crate) async fn run(
     match request.prepare().await {
         Prepared::Ready(ready) => request.send(*ready).await,
         Prepared::Answered(run, facts, answer) => answer::respond(&request, *run, &facts, answer).await,
+        Prepared::Cached(run, kept) => cached::respond(&request, *run, kept).await,
         Prepared::Refused(error) => Err(ProxyError::Refused(error)),
         Prepared::AsItCame { failed } => request.pass(failed).await,
     }
@@ -101,11 +106,11 @@ impl Request {
 
     /// Sends the request as the stages left it.
     async fn send(self, ready: Ready) -> Result<Response<Body>, ProxyError> {
-        let Ready { mut run, facts, headers, bytes } = ready;
+        let Ready { mut run, facts, headers, bytes, key } = ready;
         let Self { stack, exchange, api, mut parts, .. } = self;
         let is_read = stack.extensions.subscribes(PipelineStage::ResponseReceived);
         parts.headers = headers;
-        if is_read {
+        if is_read || key.is_some() {
             // What is read here must not come in an encoding that only the client undoes.
             response::ask_for_plain(&mut parts.headers);
         }
@@ -123,6 +128,10 @@ impl Request {
             run.post_send(Some(response.status().as_u16()), Some(shown)).await.map_err(ProxyError::Refused)?;
         }
         outcome::describe(response.headers_mut(), run.result());
+        if let Some(key) = key.filter(|_| response::may_be_kept(&response)) {
+            let framing = response::framing(&exchange, facts.stream, &response);
+            response = Recorder::listen(&stack, api, framing, key, response);
+        }
         if !is_read {
             return Ok(response::pass(&stack, &exchange, api, facts.stream, response));
         }

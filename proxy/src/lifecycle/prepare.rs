@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Ready, Request, event_headers};
+use crate::cache::{Kept, Key};
 use crate::decode;
 use crate::exchange::labels;
 use crate::providers::Facts;
@@ -32,10 +33,22 @@ pub(crate) enum Prepared {
     Ready(Box<Ready>),
     /// An extension answered.
     Answered(Box<Run>, Facts, Value),
+    /// Its answer was kept when it came before.
+    Cached(Box<Run>, Arc<Kept>),
     /// A `closed` extension refused.
     Refused(Error),
     /// It goes as it came, because it cannot be read or something failed.
     AsItCame { failed: bool },
+}
+
+/// What the stages before sending came to.
+enum Next {
+    /// It is sent, and its answer kept under a key.
+    Send(Option<Key>),
+    /// An extension answered.
+    Answered(Value),
+    /// Its answer was kept.
+    Cached(Arc<Kept>),
 }
 
 /// Why a run did not come through the stages.
@@ -68,11 +81,12 @@ impl Request {
         let tools = original.tools();
         let headers = self.stack.extensions.enabled().then(|| event_headers::show(&self.parts.headers));
         match self.stages(run, tools.clone(), headers.clone()).await {
-            Ok((run, Some(answer))) => Prepared::Answered(run, facts, answer),
-            Ok((run, None)) => match self.to_be_sent(&run, &original, tools.as_ref(), headers.as_ref()) {
+            Ok((run, Next::Answered(answer))) => Prepared::Answered(run, facts, answer),
+            Ok((run, Next::Cached(kept))) => Prepared::Cached(run, kept),
+            Ok((run, Next::Send(key))) => match self.to_be_sent(&run, &original, tools.as_ref(), headers.as_ref()) {
                 Some((headers, bytes)) => {
                     self.exchange.seen.changes(&original, &run, &self.stack.tasks);
-                    Prepared::Ready(Box::new(Ready { run, facts, headers, bytes }))
+                    Prepared::Ready(Box::new(Ready { run, facts, headers, bytes, key }))
                 }
                 None => Prepared::AsItCame { failed: true },
             },
@@ -123,26 +137,31 @@ impl Request {
         Ok(Box::new(Run::new(run, self.api, self.exchange.seen.clone())))
     }
 
-    /// The stages before sending; with the answer of an extension when one answers.
+    /// The stages before sending.
     async fn stages(
         &self,
         mut run: Box<Run>,
         tools: Option<Value>,
         headers: Option<Value>,
-    ) -> Result<(Box<Run>, Option<Value>), Lost> {
-        if let Flow::Answered(answer) = run.receive(tools, headers).await? {
-            return Ok((run, Some(answer)));
+    ) -> Result<(Box<Run>, Next), Lost> {
+        if let Flow::Answered(answer) = run.receive(tools.clone(), headers.clone()).await? {
+            return Ok((run, Next::Answered(answer)));
         }
-        if let Flow::Answered(answer) = run.cached(false, self.stack.options.response_cache).await? {
-            return Ok((run, Some(answer)));
+        let key = self.key(&run, tools.as_ref(), headers.as_ref());
+        let kept = key.and_then(|key| self.stack.cache.get(&key));
+        if let Flow::Answered(answer) = run.cached(kept.is_some(), self.stack.cache.is_on()).await? {
+            return Ok((run, Next::Answered(answer)));
+        }
+        if let Some(kept) = kept {
+            return Ok((run, Next::Cached(kept)));
         }
         let mut run = self.compress(run).await?;
         if let Flow::Answered(answer) = run.remember().await? {
-            return Ok((run, Some(answer)));
+            return Ok((run, Next::Answered(answer)));
         }
         match run.pre_send().await? {
-            Flow::Answered(answer) => Ok((run, Some(answer))),
-            Flow::Continue => Ok((run, None)),
+            Flow::Answered(answer) => Ok((run, Next::Answered(answer))),
+            Flow::Continue => Ok((run, Next::Send(key))),
         }
     }
 

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use headroom_core::conversation::Value;
 use headroom_core::pipeline::ResponseFacts;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, BodyStream, StreamBody};
@@ -45,12 +45,17 @@ pub(super) fn usage(response: &serde_json::Value) -> Option<Value> {
 }
 
 /// How the answer is streamed; none when it is not.
-fn framing(exchange: &Exchange, stream: bool, response: &Response<Body>) -> Option<Framing> {
+pub(super) fn framing(exchange: &Exchange, stream: bool, response: &Response<Body>) -> Option<Framing> {
     if is_events(response.headers()) {
         return Some(Framing::Events);
     }
     let is_array = exchange.route.framing == Framing::Array && stream && response.status().is_success();
     is_array.then_some(Framing::Array)
+}
+
+/// Whether an answer may be given again, as far as its head tells.
+pub(super) fn may_be_kept(response: &Response<Body>) -> bool {
+    response.status() == StatusCode::OK && !decode::is_encoded(response.headers())
 }
 
 /// An answer that nobody wants to see, only the provider's account in it is noted.

@@ -1,5 +1,6 @@
 //! The one thing that the proxy holds to be seen.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -74,6 +75,8 @@ struct State {
     history: History,
     recent: Recent,
     metrics: Metrics,
+    /// What was told beside the requests.
+    told: BTreeMap<&'static str, Value>,
 }
 
 impl Observer {
@@ -86,6 +89,7 @@ impl Observer {
             history: History::new(),
             recent: Recent::new(options.recent_requests, options.text_bytes),
             metrics: Metrics::new(started_ms),
+            told: BTreeMap::new(),
         };
         Self(Arc::new(Inner {
             options,
@@ -126,10 +130,20 @@ impl Observer {
         });
     }
 
+    /// Adds something to what `/stats` shows, under a name.
+    pub fn tell(&self, name: &'static str, value: Value) {
+        self.state().told.insert(name, value);
+    }
+
     /// What `/stats` shows.
     #[must_use]
     pub fn stats(&self) -> Value {
-        let mut shown = self.state().statistics.json();
+        let mut shown = {
+            let state = self.state();
+            let mut shown = state.statistics.json();
+            shown.extend(state.told.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            shown
+        };
         shown.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
         shown.insert("started_ms".to_owned(), json!(self.started_ms()));
         shown.insert("uptime_seconds".to_owned(), json!(self.0.started.elapsed().as_secs()));

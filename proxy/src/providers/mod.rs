@@ -24,6 +24,7 @@ mod responses;
 mod route;
 mod usage;
 mod value;
+mod whole;
 
 pub use account::Account;
 pub use api::{Api, Provider};

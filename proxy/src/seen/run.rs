@@ -28,7 +28,8 @@ impl Run {
             && let Ok(response) = response.to_json()
             && let Some(usage) = self.api.usage(&response)
         {
-            self.seen.note(|record| record.usage = Some(usage));
+            // A kept answer cost nothing this time.
+            self.seen.note(|record| record.usage = (!record.cached).then_some(usage));
         }
         self.inner.response_received(response, about).await
     }

@@ -173,7 +173,7 @@ impl Relay {
                 let message = if is_same { message } else { changed() };
                 return self.send(ways, asks, self.listener(run), &message).await;
             }
-            Prepared::AsItCame { .. } => return self.send(ways, asks, None, &message).await,
+            Prepared::AsItCame { .. } | Prepared::Cached(..) => return self.send(ways, asks, None, &message).await,
             Prepared::Answered(mut run, facts, answer) => {
                 match lifecycle::settle(&mut run, started, &facts, answer).await {
                     Ok(answer) => answer::messages(API, &answer),

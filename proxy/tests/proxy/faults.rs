@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use headroom_core::extension::Extension;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::client::{Client, ask, get, post};
-use crate::setup::{CHAT_ANSWER, ODD_CHAT, long_chat, options, start};
+use crate::setup::{CHAT_ANSWER, ODD_CHAT, Spy, long_chat, options, start, start_with};
 use crate::upstream::{Do, Upstream, answer, chunk, ok, send, stream_head};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -172,6 +173,27 @@ async fn a_client_that_goes_away_ends_the_request_at_the_upstream() {
     in_the_stream.until("data: 1\n\n\r\n").await;
     drop(in_the_stream);
     assert_eq!(upstream.gone().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_none_passes_byte_for_byte() {
+    let odd = ["data: {\n\ndata: \u{0}\n\n", "event\r\r\n\n:::", "id: 1\ndata:[DONE", "\u{feff}retry: x\n\n\n\n"];
+    let upstream = Upstream::start(move |_| {
+        let pieces = odd.into_iter().map(chunk);
+        [stream_head()].into_iter().chain(pieces).chain([send("0\r\n\r\n")]).collect()
+    })
+    .await;
+    let spy = Spy::silent();
+    for extensions in [vec![], vec![spy.clone() as Arc<dyn Extension>]] {
+        for path in [CHAT, "/v1/messages", "/v1/responses"] {
+            let proxy = start_with(options(upstream.address), extensions.clone()).await;
+            let got = ask(proxy.address(), post(path, "", ODD_CHAT)).await;
+            assert_eq!((got.status, got.text()), (200, &*odd.concat()), "{path}");
+            proxy.shutdown();
+            proxy.join().await;
+        }
+    }
+    assert_eq!(spy.stages().iter().filter(|stage| **stage == "response_received").count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! A real proxy between a raw client and a scripted upstream, all on loopback.
 #![expect(clippy::unwrap_used, reason = "the helpers are tests too")]
 
+mod cache;
 mod client;
 mod drain;
 mod extensions;
@@ -9,6 +10,7 @@ mod front;
 mod guards;
 mod own_routes;
 mod pass_through;
+mod security;
 mod seen;
 mod setup;
 mod socket;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use headroom_core::extension::Answer;
 use headroom_core::pipeline::PipelineStage;
@@ -9,6 +10,7 @@ use headroom_core::{Error, ErrorKind};
 use headroom_proxy::{ProxyOptions, Secret};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::client::{Client, ask, get, post};
 use crate::setup::{CHAT_ANSWER, ODD_CHAT, Spy, long_chat, options, start, start_with};
@@ -22,7 +24,8 @@ pub(crate) async fn told(address: SocketAddr, count: u64) -> Vec<Value> {
     page.send(get("/dashboard/events", "")).await;
     let mut newest = 0;
     while newest < count {
-        let events = page.until("\n\n\r\n").await;
+        let events = timeout(Duration::from_secs(30), page.until("\n\n\r\n")).await;
+        let events = events.unwrap_or_else(|_| panic!("expected {count} requests to be told, found {newest}"));
         let rows = events.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
         let numbers = rows.filter_map(|data| data["rows"].as_array()?.last()?["number"].as_u64());
         newest = numbers.fold(newest, u64::max);
@@ -71,7 +74,7 @@ async fn everything_about_a_request_is_told_when_it_is_over() {
         assert_eq!(told["tokens_before"], tokens("x-headroom-tokens-before"));
         assert_eq!(told["tokens_after"], tokens("x-headroom-tokens-after"));
         assert!(told["transforms"][0].as_str().unwrap().starts_with("router:log_fold:"));
-        assert_eq!(told["steps"].as_array().unwrap().len(), 2);
+        assert!(told["steps"].as_array().unwrap().iter().any(|step| step["step"] == "compression"));
         assert_eq!(told["extensions"].as_array().unwrap().len(), calls);
         let (upstream_ms, total_ms) = (told["upstream_ms"].as_f64().unwrap(), told["total_ms"].as_f64().unwrap());
         assert!(upstream_ms > 0.0 && upstream_ms < total_ms, "{upstream_ms} {total_ms}");
