@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::request::Parts;
@@ -22,6 +22,8 @@ pub(crate) struct Exchange {
     /// Path and query without `/p/<project>`.
     pub(crate) target: String,
     pub(crate) route: Route,
+    /// How often the upstream was asked again because the model wanted an original back.
+    pub(crate) retrieval_rounds: AtomicU32,
 }
 
 impl Exchange {
@@ -36,6 +38,7 @@ impl Exchange {
             project: project.map(str::to_owned),
             route: providers::route(&parts.method, target, &parts.headers),
             target: target.to_owned(),
+            retrieval_rounds: AtomicU32::new(0),
         }
     }
 

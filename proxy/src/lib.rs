@@ -16,6 +16,7 @@ mod lifecycle;
 pub mod observe;
 mod options;
 pub mod providers;
+mod retrieval;
 mod routes;
 mod secret;
 mod server;

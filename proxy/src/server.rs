@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::error::StartError;
 use crate::guard::{Origins, Token};
 use crate::options::ProxyOptions;
+use crate::retrieval::Kept;
 use crate::routes;
 use crate::stack::{self, Stack};
 use crate::timer::{EXTENSION_TIMEOUT, TokioTimer};
@@ -85,6 +86,7 @@ impl Proxy {
             upstreams: Table::new(&options.upstreams),
             origins: Origins::new(&options),
             token: Token::new(options.token.clone()),
+            kept: Kept::default(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             options,

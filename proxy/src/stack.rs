@@ -16,6 +16,7 @@ use crate::error::ProxyError;
 use crate::exchange::{Exchange, id_header, new_id};
 use crate::guard::{Origins, Token};
 use crate::options::ProxyOptions;
+use crate::retrieval::Kept;
 use crate::upstream::{Client, Table};
 use crate::{forward, headers, lifecycle, routes};
 
@@ -28,6 +29,8 @@ pub(crate) struct Stack {
     pub(crate) upstreams: Table,
     pub(crate) origins: Origins,
     pub(crate) token: Token,
+    /// What clients have not seen of their turns.
+    pub(crate) kept: Kept,
     /// What goes on after its request, such as the last stage of a stream; a drain waits for it.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the proxy is to stop.

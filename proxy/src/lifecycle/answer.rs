@@ -31,7 +31,8 @@ pub(super) async fn respond(
         (false, _) => json_response(StatusCode::OK, left.to_string().into()),
         (true, Framing::Array) => json_response(StatusCode::OK, format!("[{left}]").into()),
         (true, Framing::Events) => {
-            let events = request.api.stream_of(&left).into_iter().map(|event| Ok::<_, Infallible>(Frame::data(event)));
+            let events = request.api.stream_of(&left).into_iter();
+            let events = events.map(|event| Ok::<_, Infallible>(Frame::data(event.to_bytes())));
             let mut response = Response::new(Body::new(StreamBody::new(stream::iter(events))));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

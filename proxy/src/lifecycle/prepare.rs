@@ -16,12 +16,13 @@ use super::{Ready, Request, event_headers};
 use crate::decode;
 use crate::exchange::labels;
 use crate::providers::Facts;
+use crate::retrieval::{self, Recalled};
 
 /// Bodies up to this size are read and compressed where they are; larger ones where they keep nobody waiting.
 ///
 /// # Sources
 /// Chosen by hand: a body of 4 KB takes tens of microseconds, about as long as handing it over.
-const INLINE_BYTES: usize = 4096;
+pub(crate) const INLINE_BYTES: usize = 4096;
 
 /// What became of a request before it is sent.
 pub(super) enum Prepared {
@@ -56,13 +57,18 @@ impl Request {
             facts.model.clone_from(model);
         }
         facts.stream |= self.exchange.route.streams;
-        let Ok(run) = self.begin(original.clone(), &facts) else { return Prepared::AsItCame { failed: true } };
-        let tools = original.tools();
+        let Recalled { body, changed_at, ticket } =
+            retrieval::recall(&self.stack, self.api, self.exchange.route.counts, &original).await;
+        let tools = body.tools();
+        let Ok(mut run) = self.begin(body, &facts) else { return Prepared::AsItCame { failed: true } };
+        if let Some(message) = changed_at {
+            run.prefix_changed_at(message);
+        }
         let headers = self.stack.extensions.enabled().then(|| event_headers::show(&self.parts.headers));
         match self.stages(run, tools.clone(), headers.clone()).await {
             Ok((run, Some(answer))) => Prepared::Answered(run, facts, answer),
             Ok((run, None)) => match self.to_be_sent(&run, &original, tools.as_ref(), headers.as_ref()) {
-                Some((headers, bytes)) => Prepared::Ready(Box::new(Ready { run, facts, headers, bytes })),
+                Some((headers, bytes)) => Prepared::Ready(Box::new(Ready { run, facts, headers, bytes, ticket })),
                 None => Prepared::AsItCame { failed: true },
             },
             Err(Lost::Refused(error)) => Prepared::Refused(error),

@@ -7,6 +7,7 @@ mod faults;
 mod guards;
 mod own_routes;
 mod pass_through;
+mod retrieval;
 mod setup;
 mod stages;
 mod upstream;
