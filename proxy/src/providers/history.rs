@@ -13,15 +13,7 @@ use serde_json::Value;
 use super::Api;
 use super::calls::is_client_call;
 use super::continuation::has_conversation;
-
-/// Names a turn of the model by everything up to its end.
-pub(crate) type Key = [u8; 16];
-
-/// Values nested deeper are taken as they are written.
-///
-/// # Sources
-/// The deepest mark of a prompt cache stands in a block of a tool's result: four levels inside of its message.
-const DEPTH: usize = 8;
+use super::place::{Key, Place, Said, is, list, text};
 
 /// A turn of the model: entries that follow one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +30,6 @@ pub(crate) struct History {
     pub(crate) end: Place,
 }
 
-/// A place in a conversation.
-#[derive(Debug, Clone)]
-pub(crate) struct Place(blake3::Hasher);
-
-/// What the model said in a turn.
-#[derive(Default)]
-struct Said {
-    text: blake3::Hasher,
-    has_text: bool,
-    calls: Vec<String>,
-}
-
 impl Api {
     /// The messages or items of a request.
     pub(crate) fn conversation(self, request: Cursor<'_>) -> Option<Cursor<'_>> {
@@ -63,8 +43,7 @@ impl Api {
 
     /// The turns of a request's conversation.
     pub(crate) fn history(self, request: Cursor<'_>) -> History {
-        let mut end = Place(blake3::Hasher::new());
-        end.note(&[self as u8]);
+        let mut end = Place::new(&[self as u8]);
         let mut turns = Vec::new();
         let mut open: Option<(usize, Said)> = None;
         let entries = self.conversation(request).map(|list| list.items());
@@ -76,14 +55,14 @@ impl Api {
                 continue;
             }
             if let Some((start, said)) = open.take() {
-                turns.push(Turn { entries: start..index, key: end.say(said) });
+                turns.push(Turn { entries: start..index, key: end.say(&said) });
             }
             if !is_system(entry) {
                 end.hear(entry, 0);
             }
         }
         if let Some((start, said)) = open {
-            turns.push(Turn { entries: start..count, key: end.say(said) });
+            turns.push(Turn { entries: start..count, key: end.say(&said) });
         }
         History { turns, end }
     }
@@ -94,7 +73,7 @@ impl Api {
         let document = Document::parse(&text, usize::MAX).ok()?;
         let mut said = Said::default();
         document.root().items().for_each(|entry| self.listen(entry, &mut said));
-        (said.has_text || !said.calls.is_empty()).then(|| place.clone().say(said))
+        (!said.is_empty()).then(|| place.clone().say(&said))
     }
 
     /// The response that a request continues at the server.
@@ -119,8 +98,7 @@ impl Api {
 
     /// A key for what belongs to a response or a call that the server holds, by its id.
     pub(crate) fn held(self, id: &str) -> Key {
-        let mut place = Place(blake3::Hasher::new());
-        place.note(b"held");
+        let mut place = Place::new(b"held");
         place.note(id.as_bytes());
         place.key()
     }
@@ -174,91 +152,6 @@ impl Api {
     }
 }
 
-impl Said {
-    /// A text, or the texts of blocks.
-    fn content(&mut self, entry: Cursor<'_>, key: &str) {
-        if let Some(spoken) = text(entry, key) {
-            return self.text(&spoken);
-        }
-        for block in list(entry, key) {
-            if !is(block, "type", "thinking")
-                && let Some(spoken) = text(block, "text")
-            {
-                self.text(&spoken);
-            }
-        }
-    }
-
-    fn text(&mut self, spoken: &str) {
-        for word in spoken.split_whitespace() {
-            self.has_text = true;
-            self.text.update(word.as_bytes());
-        }
-    }
-}
-
-impl Place {
-    fn note(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-    }
-
-    fn key(&self) -> Key {
-        let mut key = [0; 16];
-        self.0.finalize_xof().fill(&mut key);
-        key
-    }
-
-    /// Takes a turn of the model in.
-    fn say(&mut self, said: Said) -> Key {
-        self.note(b"model");
-        self.note(said.text.finalize().as_bytes());
-        said.calls.iter().for_each(|call| self.note(call.as_bytes()));
-        self.key()
-    }
-
-    /// Takes in what somebody else said. A text is the same alone and as the only block.
-    fn hear(&mut self, value: Cursor<'_>, depth: usize) {
-        if depth == DEPTH {
-            return self.note(value.raw().as_bytes());
-        }
-        match value.kind() {
-            Kind::Object => {
-                self.note(b"{");
-                for (name, member) in value.members() {
-                    if name.is_string("cache_control") {
-                        continue;
-                    }
-                    self.note(name.raw().as_bytes());
-                    if name.is_string("content") && member.kind() == Kind::String {
-                        self.block(member);
-                        self.note(b"]");
-                    } else {
-                        self.hear(member, depth + 1);
-                    }
-                }
-                self.note(b"}");
-            }
-            Kind::Array => {
-                for item in value.items() {
-                    let text = if is(item, "type", "text") { item.get("text").one() } else { None };
-                    match text.filter(|text| text.kind() == Kind::String) {
-                        Some(text) => self.block(text),
-                        None => self.hear(item, depth + 1),
-                    }
-                }
-                self.note(b"]");
-            }
-            _ => self.note(value.raw().as_bytes()),
-        }
-    }
-
-    fn block(&mut self, text: Cursor<'_>) {
-        self.note(b"text");
-        self.note(text.raw().as_bytes());
-    }
-}
-
 /// A call without an id: its name and what it asks for, however that is written.
 fn unnamed(call: Cursor<'_>) -> String {
     let arguments = call.get("args").one().and_then(|args| serde_json::from_str::<Value>(args.raw()).ok());
@@ -267,18 +160,6 @@ fn unnamed(call: Cursor<'_>) -> String {
 
 fn is_system(entry: Cursor<'_>) -> bool {
     is(entry, "role", "system") || is(entry, "role", "developer")
-}
-
-fn is(value: Cursor<'_>, key: &str, text: &str) -> bool {
-    value.get(key).one().is_some_and(|member| member.is_string(text))
-}
-
-fn text(value: Cursor<'_>, key: &str) -> Option<String> {
-    value.get(key).one()?.as_str().map(std::borrow::Cow::into_owned)
-}
-
-fn list<'d>(value: Cursor<'d>, key: &str) -> impl Iterator<Item = Cursor<'d>> {
-    value.get(key).one().into_iter().flat_map(|list| list.items())
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl Turn {
         reader.feed(data, |piece| match piece {
             Piece::Frame(frame) => {
                 joining.wake_for(&frame, || Joiner::new(rounds.api));
-                joining.pass(frame, writer, &mut out);
+                joining.pass(&frame, writer, &mut out);
             }
             Piece::Unread(bytes) => out.push(bytes),
         });
@@ -202,14 +202,14 @@ impl Joining {
         *self = Self::Awake(joiner);
     }
 
-    fn pass(&mut self, frame: Frame, writer: &mut Writer, out: &mut Gathered) {
+    fn pass(&mut self, frame: &Frame, writer: &mut Writer, out: &mut Gathered) {
         let event = frame.event();
-        let (Self::Awake(joiner), Some(event)) = (self, event) else { return out.push(writer.frame(&frame)) };
+        let (Self::Awake(joiner), Some(event)) = (self, event) else { return out.push(writer.frame(frame)) };
         let mut outputs = Vec::new();
         joiner.feed(&event, &mut outputs);
         for output in outputs {
             out.push(match output {
-                Output::Same => writer.frame(&frame),
+                Output::Same => writer.frame(frame),
                 Output::Event(event) => writer.event(&event),
             });
         }
