@@ -21,6 +21,7 @@ pub mod observe;
 mod options;
 mod overheard;
 pub mod providers;
+mod retrieval;
 mod routes;
 mod secret;
 mod seen;

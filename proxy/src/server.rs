@@ -30,6 +30,7 @@ use crate::greeting::Greeting;
 use crate::guard::{Origins, Token};
 use crate::observe::{ObserveOptions, Observer, PriceTable};
 use crate::options::ProxyOptions;
+use crate::retrieval::Kept;
 use crate::routes;
 use crate::stack::{self, Stack};
 use crate::timer::{EXTENSION_TIMEOUT, TokioTimer};
@@ -119,6 +120,7 @@ impl Proxy {
             token: Token::new(options.token.clone(), address.port()),
             cache,
             observer,
+            kept: Kept::default(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             options,

@@ -19,6 +19,7 @@ use crate::guard::{Origins, Token};
 use crate::observe::Observer;
 use crate::options::ProxyOptions;
 use crate::providers::Api;
+use crate::retrieval::Kept;
 use crate::upstream::{Client, Table};
 use crate::{forward, headers, lifecycle, routes, websocket};
 
@@ -33,6 +34,8 @@ pub(crate) struct Stack {
     pub(crate) token: Token,
     pub(crate) cache: ResponseCache,
     pub(crate) observer: Observer,
+    /// What clients have not seen of their turns.
+    pub(crate) kept: Kept,
     /// What goes on after its request, such as the last stage of a stream; a drain waits for it.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the proxy is to stop.

@@ -26,4 +26,4 @@ pub use retrieve::{Retrieved, retrieve};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 pub use store::{Lookup, Original, Store, StoreEntry, StoreStats};
-pub use tool::{answer_tool_call, retrieve_tool};
+pub use tool::{answer_tool_call, refuse_tool_call, retrieve_tool};

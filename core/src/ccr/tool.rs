@@ -4,7 +4,7 @@ mod call;
 
 use serde_json::{Value, json};
 
-pub use call::answer_tool_call;
+pub use call::{answer_tool_call, refuse_tool_call};
 
 use super::RETRIEVE_TOOL;
 use crate::error::{Error, ErrorKind, Result};

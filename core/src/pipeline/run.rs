@@ -308,8 +308,8 @@ impl Run {
         self.result.report.warnings.push(text);
     }
 
-    /// Notes that messages from an index on may differ from what an earlier request sent.
-    pub(super) fn prefix_changed_at(&mut self, message: usize) {
+    /// Notes in the report that messages from an index on may differ from what an earlier request sent.
+    pub fn prefix_changed_at(&mut self, message: usize) {
         let at = self.result.report.prefix_changed_at.map_or(message, |known| known.min(message));
         self.result.report.prefix_changed_at = Some(at);
     }

@@ -23,14 +23,15 @@ use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward;
 use crate::providers::{Api, Facts};
+use crate::retrieval::{self, Rounds, Ticket};
 use crate::seen::Run;
 use crate::stack::Stack;
 use crate::upstream::OutboundBody;
 
 pub(crate) use answer::settle;
 pub(crate) use event_headers::show;
-pub(crate) use prepare::Prepared;
-pub(crate) use response::streamed;
+pub(crate) use prepare::{INLINE_BYTES, Prepared};
+pub(crate) use response::{Read, read, streamed};
 
 /// A request that goes through the stages.
 pub(crate) struct Request {
@@ -53,6 +54,8 @@ pub(crate) struct Ready {
     pub(crate) bytes: Bytes,
     /// Under what its answer is kept.
     key: Option<Key>,
+    /// When calls of the retrieval tool are answered here.
+    ticket: Option<Ticket>,
 }
 
 /// Takes a request through the stages, to its upstream and back.
@@ -106,14 +109,18 @@ impl Request {
 
     /// Sends the request as the stages left it.
     async fn send(self, ready: Ready) -> Result<Response<Body>, ProxyError> {
-        let Ready { mut run, facts, headers, bytes, key } = ready;
+        let Ready { mut run, facts, headers, bytes, key, ticket } = ready;
         let Self { stack, exchange, api, mut parts, .. } = self;
         let is_read = stack.extensions.subscribes(PipelineStage::ResponseReceived);
         parts.headers = headers;
-        if is_read || key.is_some() {
+        if is_read || key.is_some() || ticket.is_some() {
             // What is read here must not come in an encoding that only the client undoes.
             response::ask_for_plain(&mut parts.headers);
         }
+        let rounds = ticket.map(|ticket| {
+            let (stack, exchange) = (Arc::clone(&stack), Arc::clone(&exchange));
+            Rounds::new(stack, exchange, api, facts.stream, parts.clone(), bytes.clone(), ticket)
+        });
         let outbound = forward::outbound(&stack, &exchange, parts, OutboundBody::Held(bytes))?;
         let sent = Instant::now();
         let mut response = match stack.client.send(outbound).await {
@@ -126,6 +133,9 @@ impl Request {
         if stack.extensions.subscribes(PipelineStage::PostSend) {
             let shown = event_headers::show(response.headers());
             run.post_send(Some(response.status().as_u16()), Some(shown)).await.map_err(ProxyError::Refused)?;
+        }
+        if let Some(rounds) = rounds {
+            response = retrieval::answer(rounds, response).await?;
         }
         outcome::describe(response.headers_mut(), run.result());
         if let Some(key) = key.filter(|_| response::may_be_kept(&response)) {

@@ -19,13 +19,14 @@ use crate::cache::{Kept, Key};
 use crate::decode;
 use crate::exchange::labels;
 use crate::providers::Facts;
+use crate::retrieval::{self, Recalled};
 use crate::seen::Run;
 
 /// Bodies up to this size are read and compressed where they are; larger ones where they keep nobody waiting.
 ///
 /// # Sources
 /// Chosen by hand: a body of 4 KB takes tens of microseconds, about as long as handing it over.
-const INLINE_BYTES: usize = 4096;
+pub(crate) const INLINE_BYTES: usize = 4096;
 
 /// What became of a request before it is sent.
 pub(crate) enum Prepared {
@@ -77,8 +78,16 @@ impl Request {
         }
         facts.stream |= self.exchange.route.streams || self.frame.is_some();
         self.exchange.seen.note(|record| record.model.clone_from(&facts.model));
-        let Ok(run) = self.begin(original.clone(), &facts) else { return Prepared::AsItCame { failed: true } };
-        let tools = original.tools();
+        let Recalled { body, changed_at, ticket } = match self.frame {
+            // Nobody would answer calls of the tool in a WebSocket.
+            Some(_) => Recalled::as_it_came(&original),
+            None => retrieval::recall(&self.stack, self.api, self.exchange.route.counts, &original).await,
+        };
+        let tools = body.tools();
+        let Ok(mut run) = self.begin(body, &facts) else { return Prepared::AsItCame { failed: true } };
+        if let Some(message) = changed_at {
+            run.prefix_changed_at(message);
+        }
         let headers = self.stack.extensions.enabled().then(|| event_headers::show(&self.parts.headers));
         match self.stages(run, tools.clone(), headers.clone()).await {
             Ok((run, Next::Answered(answer))) => Prepared::Answered(run, facts, answer),
@@ -86,7 +95,7 @@ impl Request {
             Ok((run, Next::Send(key))) => match self.to_be_sent(&run, &original, tools.as_ref(), headers.as_ref()) {
                 Some((headers, bytes)) => {
                     self.exchange.seen.changes(&original, &run, &self.stack.tasks);
-                    Prepared::Ready(Box::new(Ready { run, facts, headers, bytes, key }))
+                    Prepared::Ready(Box::new(Ready { run, facts, headers, bytes, key, ticket }))
                 }
                 None => Prepared::AsItCame { failed: true },
             },

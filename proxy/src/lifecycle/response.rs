@@ -145,13 +145,16 @@ fn about(parts: &http::response::Parts, sent: Instant, usage: Option<Value>) -> 
     ResponseFacts { status_code: Some(parts.status.as_u16()), stream: false, usage, duration: sent.elapsed() }
 }
 
-enum Read {
+/// What was read of a body.
+pub(crate) enum Read {
+    /// All of it.
     Whole(Bytes),
     /// It exceeds the limit: all of it, of which the start was read.
     TooLarge(Body),
 }
 
-async fn read(mut body: Body, limit: usize) -> Result<Read, axum::Error> {
+/// Reads a body up to a limit.
+pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Read, axum::Error> {
     if body.size_hint().lower() > limit as u64 {
         return Ok(Read::TooLarge(body));
     }

@@ -101,7 +101,7 @@ fn named_under<'a>((key, call): (&str, &'a Value)) -> Option<&'a str> {
 }
 
 /// The items of OpenAI Responses that wait for the client.
-fn is_client_call(kind: &str) -> bool {
+pub(super) fn is_client_call(kind: &str) -> bool {
     matches!(
         kind,
         "function_call"

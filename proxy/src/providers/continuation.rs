@@ -29,34 +29,57 @@ impl Api {
 
     /// The messages or items that are appended.
     fn added(self, request: Cursor<'_>, response: &Value, answers: &[Value]) -> Option<Vec<Value>> {
+        let mut added = self.turn(request, response)?;
+        added.extend(self.answered(answers));
+        Some(added)
+    }
+
+    /// The model's turn as it is sent back: messages or items. None when the response has no turn; empty when the server
+    /// keeps it.
+    pub(crate) fn turn(self, request: Cursor<'_>, response: &Value) -> Option<Vec<Value>> {
         Some(match self {
-            Self::Chat => {
-                let message = response.pointer("/choices/0/message")?.as_object()?;
-                [&[assistant(message)], answers].concat()
-            }
+            Self::Chat => vec![assistant(response.pointer("/choices/0/message")?.as_object()?)],
             Self::Responses => {
-                let is_kept = request.get("store").one().is_none_or(|store| store.raw() != "false");
-                let turn: Vec<Value> = if has_conversation(request) {
-                    Vec::new()
-                } else {
-                    let items = list(response, "output").iter();
-                    items.filter(|item| is_kept || stands_alone(item)).cloned().collect()
-                };
-                if list(response, "output").is_empty() {
+                let items = list(response, "output");
+                if items.is_empty() {
                     return None;
                 }
-                [&turn, answers].concat()
+                if has_conversation(request) {
+                    return Some(Vec::new());
+                }
+                let is_kept = request.get("store").one().is_none_or(|store| store.raw() != "false");
+                items.iter().filter(|item| is_kept || stands_alone(item)).cloned().collect()
             }
             Self::Messages => {
                 let content = response.get("content").filter(|content| content.is_array())?;
-                vec![json!({"role": "assistant", "content": content}), together(answers, "content")]
+                vec![json!({"role": "assistant", "content": content})]
             }
             Self::Gemini => {
                 let mut content = response.pointer("/candidates/0/content")?.as_object()?.clone();
                 content.entry("role").or_insert_with(|| "model".into());
-                vec![Value::Object(content), together(answers, "parts")]
+                vec![Value::Object(content)]
             }
         })
+    }
+
+    /// Answers to calls as they follow the model's turn: messages or items.
+    pub(crate) fn answered(self, answers: &[Value]) -> Vec<Value> {
+        match self {
+            Self::Chat | Self::Responses => answers.to_vec(),
+            Self::Messages => vec![together(answers, "content")],
+            Self::Gemini => vec![together(answers, "parts")],
+        }
+    }
+
+    /// Answers to calls as they stand beside those that the client gives to others: messages or items of their own, or
+    /// blocks or parts of its next message.
+    pub(crate) fn beside(self, answers: &[Value]) -> Vec<Value> {
+        let inside = |key: &str| answers.iter().flat_map(|answer| list(answer, key)).cloned().collect();
+        match self {
+            Self::Chat | Self::Responses => answers.to_vec(),
+            Self::Messages => inside("content"),
+            Self::Gemini => inside("parts"),
+        }
     }
 }
 
@@ -74,7 +97,7 @@ fn together(answers: &[Value], key: &str) -> Value {
 }
 
 /// Whether the server keeps what was said; its items are there already.
-fn has_conversation(request: Cursor<'_>) -> bool {
+pub(super) fn has_conversation(request: Cursor<'_>) -> bool {
     request.get("conversation").one().is_some_and(|conversation| conversation.kind() != Kind::Null)
 }
 

@@ -29,6 +29,11 @@ impl Api {
         }
     }
 
+    /// The request itself; none when an edit left a body that is too large to be read.
+    pub(crate) fn request(self, body: &JsonBody) -> Option<Cursor<'_>> {
+        Some(self.body(body.document().ok()?.root()))
+    }
+
     /// The request itself, inside a WebSocket frame or not.
     pub(super) fn body(self, root: Cursor<'_>) -> Cursor<'_> {
         let is_frame =

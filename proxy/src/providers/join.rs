@@ -4,6 +4,7 @@
 //! The client must see one response without these calls. [`Api::join`] does that for whole responses, [`Joiner`] for
 //! streams.
 
+use http::StatusCode;
 use serde_json::Value;
 
 use super::calls::Outcome;
@@ -70,6 +71,10 @@ pub(super) trait Sorter: Send {
     fn close(&mut self, end: Value, rounds: usize, joined: &Value) -> Value;
     /// Another stream follows.
     fn next_round(&mut self);
+    /// An error as the next event of the stream.
+    fn fail(&mut self, error: Value) -> Value {
+        error
+    }
 }
 
 /// Joins the streams of a turn into the one that the client sees.
@@ -154,6 +159,16 @@ impl Joiner {
         self.assembler = self.api.assembler();
         self.held.clear();
         self.sorter.next_round();
+    }
+
+    /// The last event of a stream that cannot be continued, in the place of the end that was held back.
+    pub fn fail(&mut self, status: StatusCode, message: &str) -> Event<'static> {
+        self.held.clear();
+        let error = self.api.stream_error(status, message);
+        match serde_json::from_str(&error.data) {
+            Ok(data) => Event::new(&error.name, &self.sorter.fail(data)),
+            Err(_) => error,
+        }
     }
 
     /// Lets go of the end that was held back: nothing follows.

@@ -1,9 +1,10 @@
 //! Offering the retrieval tool.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use headroom_core::JsonBody;
-use headroom_core::ccr::{RETRIEVE_TOOL, retrieve_tool};
+use headroom_core::ccr::{is_retrieve_tool, retrieve_tool};
 use headroom_core::json::{Cursor, Kind, Member, splice};
 
 use super::Api;
@@ -19,18 +20,23 @@ static DEFINITIONS: LazyLock<[String; 4]> = LazyLock::new(|| {
 
 impl Api {
     /// The body with `headroom_retrieve` as its last tool and every other byte as it was. None when it has no tools or
-    /// offers this one already, forbids tools, or asks for several answers or one in the background, which the proxy cannot
-    /// continue.
+    /// offers this one already, also under the name that an MCP client gives it, or asks for several answers or one in the
+    /// background, which the proxy cannot continue.
+    ///
+    /// A request that forbids tools this time is offered it too: the tools stand before everything else in a provider's
+    /// prompt cache, and the next request has them again.
     ///
     /// Gemini's functions are entries of a `functionDeclarations` list; the tool joins the last of them, since not every
     /// model takes several. A request that has none of its own gets none: they do not go together with Google's own tools.
     pub fn offer(self, body: &JsonBody) -> Option<JsonBody> {
-        let request = self.body(body.document().ok()?.root());
+        let edit = self.offering(self.request(body)?)?;
+        JsonBody::parse(splice(body.as_str(), &[edit])).ok()
+    }
+
+    /// What is written where to offer the tool.
+    pub(crate) fn offering(self, request: Cursor<'_>) -> Option<(Range<usize>, String)> {
         let tools = member(request, "tools").filter(|tools| tools.kind() == Kind::Array && !tools.is_empty())?;
-        if !self.can_continue(request)
-            || self.forbids_tools(request)
-            || tools.items().any(|tool| self.is_offered_by(tool))
-        {
+        if !self.can_continue(request) || tools.items().any(|tool| self.is_offered_by(tool)) {
             return None;
         }
         let list = match self {
@@ -38,8 +44,7 @@ impl Api {
             _ => tools,
         };
         let end = list.items().last()?.span().end;
-        let definition = &DEFINITIONS[self as usize];
-        JsonBody::parse(splice(body.as_str(), &[(end..end, format!(",{definition}"))])).ok()
+        Some((end..end, format!(",{}", DEFINITIONS[self as usize])))
     }
 
     fn can_continue(self, request: Cursor<'_>) -> bool {
@@ -53,23 +58,9 @@ impl Api {
         }
     }
 
-    fn forbids_tools(self, request: Cursor<'_>) -> bool {
-        match self {
-            Self::Chat | Self::Responses => {
-                member(request, "tool_choice").is_some_and(|choice| choice.is_string("none"))
-            }
-            Self::Messages => member(request, "tool_choice")
-                .and_then(|choice| member(choice, "type"))
-                .is_some_and(|kind| kind.is_string("none")),
-            Self::Gemini => either(request, "toolConfig", "tool_config")
-                .and_then(|config| either(config, "functionCallingConfig", "function_calling_config"))
-                .and_then(|config| member(config, "mode"))
-                .is_some_and(|mode| mode.is_string("NONE")),
-        }
-    }
-
     fn is_offered_by(self, tool: Cursor<'_>) -> bool {
-        let is_ours = |tool: Cursor<'_>| member(tool, "name").is_some_and(|name| name.is_string(RETRIEVE_TOOL));
+        let is_named = |name: Cursor<'_>| name.as_str().is_some_and(|name| is_retrieve_tool(&name));
+        let is_ours = |tool: Cursor<'_>| member(tool, "name").is_some_and(is_named);
         match self {
             Self::Chat => member(tool, "function").is_some_and(is_ours),
             Self::Responses | Self::Messages => is_ours(tool),
@@ -97,6 +88,8 @@ fn either<'d>(object: Cursor<'d>, camel: &str, snake: &str) -> Option<Cursor<'d>
 
 #[cfg(test)]
 mod tests {
+    use headroom_core::ccr::RETRIEVE_TOOL;
+
     use super::*;
 
     const APIS: [Api; 4] = [Api::Chat, Api::Responses, Api::Messages, Api::Gemini];
@@ -131,13 +124,8 @@ mod tests {
             let (start, end) = body(api, "bash", more);
             api.offer(&JsonBody::parse(format!("{start}{end}")).unwrap()).is_none()
         };
-        assert!(none(Api::Chat, r#""tool_choice":"none","#) && !none(Api::Chat, r#""tool_choice":"required","n":1,"#));
-        assert!(none(Api::Chat, r#""n":2,"#) && none(Api::Responses, r#""background":true,"#));
-        assert!(
-            none(Api::Messages, r#""tool_choice":{"type":"none"},"#)
-                && !none(Api::Messages, r#""tool_choice":{"type":"any"},"#)
-        );
-        assert!(none(Api::Gemini, r#""toolConfig":{"functionCallingConfig":{"mode":"NONE"}},"#));
+        assert!(none(Api::Chat, r#""n":2,"#) && !none(Api::Chat, r#""n":1,"#));
+        assert!(none(Api::Responses, r#""background":true,"#));
         assert!(none(Api::Gemini, r#""generation_config":{"candidate_count":2},"#));
         for api in APIS {
             for text in ["{}", "[]", r#"{"tools":[]}"#, r#"{"tools":{"a":1}}"#, r#"{"tools":[{}],"tools":[{}]}"#, "7"] {
@@ -145,6 +133,26 @@ mod tests {
             }
         }
         assert!(Api::Gemini.offer(&JsonBody::parse(r#"{"tools":[{"googleSearch":{}}]}"#).unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_request_that_forbids_tools_has_the_same_ones() {
+        for (api, choice) in [
+            (Api::Chat, r#""tool_choice":"none","#),
+            (Api::Messages, r#""tool_choice":{"type":"none"},"#),
+            (Api::Gemini, r#""toolConfig":{"functionCallingConfig":{"mode":"NONE"}},"#),
+        ] {
+            let (start, end) = body(api, "bash", choice);
+            assert!(api.offer(&JsonBody::parse(format!("{start}{end}")).unwrap()).is_some(), "{api:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_it_from_a_server_of_tools_gets_no_second_one() {
+        for api in APIS {
+            let (start, end) = body(api, "mcp__headroom__headroom_retrieve", "");
+            assert!(api.offer(&JsonBody::parse(format!("{start}{end}")).unwrap()).is_none(), "{api:?}");
+        }
     }
 
     #[test]

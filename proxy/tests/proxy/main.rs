@@ -10,6 +10,7 @@ mod front;
 mod guards;
 mod own_routes;
 mod pass_through;
+mod retrieval;
 mod security;
 mod seen;
 mod setup;

@@ -58,6 +58,16 @@ pub fn answer_tool_call(store: &dyn Store, call: &Value) -> Result<Value> {
     Ok(call.result(answer))
 }
 
+/// Answers a model's call of the retrieval tool, without a look at what it asks for, with the sentence that says why there is
+/// no original this time. The shapes are those of [`answer_tool_call`].
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] as for [`answer_tool_call`].
+pub fn refuse_tool_call(call: &Value, reason: &str) -> Result<Value> {
+    let call = read_call(call)?;
+    Ok(call.result(Answer { text: format!("{RETRIEVE_TOOL}: {reason}"), is_error: true }))
+}
+
 fn read_call(call: &Value) -> Result<Call<'_>> {
     let kind = call.get("type").and_then(Value::as_str);
     let gemini = call.get("functionCall").or_else(|| call.get("function_call"));
@@ -252,6 +262,20 @@ mod tests {
         store.purge(0).unwrap();
         let answer = answer_tool_call(&store, &calls(RETRIEVE_TOOL, &json!({"hash": hash}))[2]).unwrap();
         assert!(answer["content"][0]["content"].as_str().unwrap().contains("went by age"), "{answer}");
+    }
+
+    #[test]
+    fn a_refusal_says_why_in_every_shape() {
+        let [chat, responses, messages, gemini] =
+            calls(RETRIEVE_TOOL, &json!([])).map(|call| refuse_tool_call(&call, "not now").unwrap());
+        let text = "headroom_retrieve: not now";
+        assert_eq!((&chat["content"], &responses["output"]), (&json!(text), &json!(text)));
+        assert_eq!(
+            messages["content"][0],
+            json!({"type": "tool_result", "tool_use_id": "c1", "content": text, "is_error": true})
+        );
+        assert_eq!(gemini["parts"][0]["functionResponse"]["response"], json!({"error": text}));
+        assert!(refuse_tool_call(&json!({"type": "tool_use", "name": "bash"}), "no").is_err());
     }
 
     #[test]

@@ -93,6 +93,10 @@ impl join::Sorter for Sorter {
         let (next_place, next_number) = (self.next_place, self.next_number);
         *self = Self { is_later_round: true, next_place, next_number, ..Self::default() };
     }
+
+    fn fail(&mut self, error: Value) -> Value {
+        self.numbered(error, None)
+    }
 }
 
 impl Sorter {

@@ -1,0 +1,235 @@
+//! The rounds of one request: answers the model's calls, sends the turn on, and keeps what the client does not see.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_core::ccr::{answer_tool_call, refuse_tool_call};
+use headroom_core::json::Document;
+use headroom_core::{Engine, ErrorKind, JsonBody};
+use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::record::Record;
+use super::{MOST_ROUNDS, Ticket, framing};
+use crate::body::Body;
+use crate::error::ProxyError;
+use crate::exchange::Exchange;
+use crate::forward;
+use crate::providers::{Api, Framing, Key, ToolCall};
+use crate::stack::Stack;
+use crate::upstream::OutboundBody;
+
+/// Says that one request is one; what continues it is another.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request whose calls of the tool are answered here.
+pub(crate) struct Rounds {
+    pub(super) stack: Arc<Stack>,
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) api: Api,
+    /// Whether the client asked for a stream.
+    wants_stream: bool,
+    parts: Parts,
+    /// As it was sent last.
+    body: Bytes,
+    ticket: Ticket,
+    /// What the model said in the rounds that are over, and what it was answered.
+    past: Vec<Round>,
+}
+
+struct Round {
+    response: Value,
+    answers: Vec<Value>,
+}
+
+/// What became of a turn that was to be sent on.
+pub(super) enum Next {
+    /// The upstream goes on with it.
+    Continues(Response<Body>),
+    /// It does not.
+    Failed(Result<Response<Body>, ProxyError>),
+    /// It is not sent on: the model gets no more, or asks in a way that cannot be answered.
+    Ends,
+}
+
+/// How calls are answered.
+#[derive(Debug, Clone)]
+enum Answering {
+    Originals,
+    /// With this sentence instead.
+    Refusal(String),
+}
+
+impl Rounds {
+    pub(crate) fn new(
+        stack: Arc<Stack>,
+        exchange: Arc<Exchange>,
+        api: Api,
+        wants_stream: bool,
+        parts: Parts,
+        body: Bytes,
+        ticket: Ticket,
+    ) -> Self {
+        Self { stack, exchange, api, wants_stream, parts, body, ticket, past: Vec::new() }
+    }
+
+    /// How a response to this request is written, when it is a stream.
+    pub(super) fn framing_of(&self, response: &Response<Body>) -> Option<Framing> {
+        framing(response, self.exchange.route.framing, self.wants_stream)
+    }
+
+    /// Whether the turn was sent on before.
+    pub(super) fn has_past(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// The responses so far and a last one as the client sees them.
+    pub(super) fn joined(&self, last: &Value) -> Option<Value> {
+        let all: Vec<Value> = self.past.iter().map(|round| &round.response).chain([last]).cloned().collect();
+        self.api.join(&all)
+    }
+
+    /// Answers the calls of a response and sends the turn on.
+    ///
+    /// An original may be more than the model can read. When the upstream refuses the request with it, the model is told so
+    /// and may ask for a part.
+    pub(super) async fn go_on(&mut self, response: Value, calls: Vec<ToolCall>) -> Next {
+        let how = match self.past.len() {
+            ..MOST_ROUNDS => Answering::Originals,
+            MOST_ROUNDS => Answering::Refusal(format!(
+                "originals are given {MOST_ROUNDS} times for one request, and that was done; go on with what is there"
+            )),
+            _ => return Next::Ends,
+        };
+        let is_original = matches!(how, Answering::Originals);
+        let mut sent = self.send(&response, &calls, how).await;
+        if let Next::Failed(Ok(refused)) = &sent
+            && is_original
+            && is_about_the_request(refused.status())
+        {
+            let status = refused.status().as_u16();
+            let reason = format!(
+                "the request with this original in it was refused with status {status}, which may be its size; \
+                 ask for a part of it with query or lines"
+            );
+            sent = self.send(&response, &calls, Answering::Refusal(reason)).await;
+        }
+        sent
+    }
+
+    /// The answers to the calls of the tool in a turn that the client continues.
+    pub(super) async fn beside(&self, calls: Vec<ToolCall>) -> Vec<Value> {
+        let engine = self.stack.engine.clone();
+        let calls = calls.into_iter().filter(|call| call.is_retrieval).collect();
+        let work = spawn_blocking(move || answers(&engine, calls, &Answering::Originals));
+        work.await.ok().flatten().unwrap_or_default()
+    }
+
+    async fn send(&mut self, response: &Value, calls: &[ToolCall], how: Answering) -> Next {
+        let (api, engine, body) = (self.api, self.stack.engine.clone(), self.body.clone());
+        let (said, calls) = (response.clone(), calls.to_vec());
+        let work = spawn_blocking(move || {
+            let answers = answers(&engine, calls, &how)?;
+            let body = api.continuation(&JsonBody::from_bytes(&body).ok()?, &said, &answers)?;
+            Some((answers, Bytes::from(body.into_bytes())))
+        });
+        let Some((answers, body)) = work.await.ok().flatten() else { return Next::Ends };
+        let mut parts = self.parts.clone();
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        // Their answers to a part of the turn are not the turn's.
+        parts.headers.remove(IDEMPOTENCY_KEY);
+        let held = OutboundBody::Held(body.clone());
+        let sent = match forward::outbound(&self.stack, &self.exchange, parts, held) {
+            Ok(outbound) => self.stack.client.send(outbound).await,
+            Err(error) => Err(error),
+        };
+        match sent.map(|response| forward::back(&self.stack, &self.exchange, response)) {
+            Ok(continues) if continues.status().is_success() => {
+                self.exchange.seen.note(|record| record.retrieval_rounds += 1);
+                self.body = body;
+                self.past.push(Round { response: response.clone(), answers });
+                Next::Continues(continues)
+            }
+            other => Next::Failed(other),
+        }
+    }
+
+    /// Keeps what the client does not see of the turn, when there is something. `last` is the model's last response, `joined`
+    /// what the client has of all, and `beside` the answers that the client's next request needs beside its own.
+    pub(super) async fn keep(&mut self, last: Value, joined: Value, beside: Vec<Value>) {
+        if self.past.is_empty() && beside.is_empty() {
+            return;
+        }
+        let (api, stack, body) = (self.api, Arc::clone(&self.stack), self.body.clone());
+        let past = std::mem::take(&mut self.past);
+        let (end, restored) = (self.ticket.end.clone(), std::mem::take(&mut self.ticket.restored));
+        let is_whole = self.ticket.is_whole;
+        let work = spawn_blocking(move || {
+            let text = std::str::from_utf8(&body).ok()?;
+            let document = Document::parse(text, usize::MAX).ok()?;
+            let request = document.root();
+            let mut turn = Vec::new();
+            for Round { response, answers } in &past {
+                turn.extend(api.turn(request, response)?);
+                turn.extend(api.answered(answers));
+            }
+            turn.extend(api.turn(request, &last)?);
+            let beside = texts(&api.beside(&beside));
+            let mut records = Vec::new();
+            if api == Api::Responses {
+                records.extend(held_by_server(api, &last, &joined, &beside));
+            }
+            if is_whole && let Some(key) = api.key_behind(&end, &api.turn(request, &joined)?) {
+                records.push((key, Record { turn: texts(&turn), beside, restored, id: None }));
+            }
+            stack.kept.keep(&stack.engine, records);
+            Some(())
+        });
+        if !matches!(work.await, Ok(Some(()))) {
+            log::warn!(target: "headroom.proxy", "a turn with originals cannot be put back later");
+        }
+    }
+}
+
+/// What the client's next request must say when the server holds the turn: under the id that the client knows of it, and
+/// under those of its calls.
+fn held_by_server(api: Api, last: &Value, joined: &Value, beside: &str) -> Vec<(Key, Record)> {
+    let id = |response: &Value| response.get("id").and_then(Value::as_str).map(str::to_owned);
+    let (shown, held) = (id(joined), id(last));
+    let record = Record { beside: beside.to_owned(), id: held, ..Record::default() };
+    let calls = if beside.is_empty() { Vec::new() } else { api.calls(joined) };
+    let ids = shown.into_iter().chain(calls.into_iter().map(|call| call.id));
+    ids.map(|id| (api.held(&id), record.clone())).collect()
+}
+
+fn texts(entries: &[Value]) -> String {
+    entries.iter().map(Value::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Whether a status speaks of what was sent, so that sending less may help.
+fn is_about_the_request(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+/// An answer for each call. None when one cannot be answered, since it lacks what its answer repeats.
+fn answers(engine: &Engine, calls: Vec<ToolCall>, how: &Answering) -> Option<Vec<Value>> {
+    let answer = |ToolCall { call, .. }: ToolCall| {
+        let answer = match how {
+            Answering::Refusal(reason) => refuse_tool_call(&call, reason),
+            Answering::Originals => {
+                engine.store().and_then(|store| answer_tool_call(&*store, &call)).or_else(|error| match error.kind() {
+                    ErrorKind::InvalidInput => Err(error),
+                    _ => {
+                        log::warn!(target: "headroom.proxy", "an original cannot be given back: {error}");
+                        refuse_tool_call(&call, "the store cannot be read now; get the data again from its source")
+                    }
+                })
+            }
+        };
+        answer.inspect_err(|error| log::warn!(target: "headroom.proxy", "a call cannot be answered: {error}")).ok()
+    };
+    calls.into_iter().map(answer).collect()
+}

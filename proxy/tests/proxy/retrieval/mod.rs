@@ -1,0 +1,7 @@
+//! `headroom_retrieve` inside of the proxy.
+
+mod failures;
+mod offer;
+mod server_side;
+mod talk;
+mod turns;
