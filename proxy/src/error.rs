@@ -28,6 +28,9 @@ pub enum StartError {
     /// An address that others can reach needs a token.
     #[error("expected a proxy token for {0}, which other machines can reach, found none")]
     NoToken(SocketAddr),
+    /// The system gives no threads.
+    #[error("cannot start the threads of the proxy")]
+    Threads(#[source] std::io::Error),
     /// A `closed` extension refused.
     #[error(transparent)]
     Refused(headroom_core::Error),

@@ -12,6 +12,7 @@ mod exchange;
 mod forward;
 mod guard;
 mod headers;
+mod hosted;
 mod lifecycle;
 pub mod observe;
 mod options;
@@ -26,6 +27,7 @@ mod upstream;
 
 pub use base_url::BaseUrl;
 pub use error::StartError;
+pub use hosted::HostedProxy;
 pub use options::{Limits, ProxyOptions, Retries, Timeouts, Upstreams};
 pub use secret::Secret;
 pub use server::{Proxy, RunningProxy, serve};

@@ -38,6 +38,9 @@ pub struct ProxyOptions {
     pub response_cache: bool,
     /// Whether the model is offered the tool that brings originals back, and its calls are answered here. Default: true.
     pub retrieval_tool: bool,
+    /// npm packages whose extensions `startProxy` of `headroom-sdk` runs; each has the keyword
+    /// `headroom-pipeline-extension`. The command has no Node and leaves them out. Default: none.
+    pub extension_packages: Vec<String>,
     /// How requests are compressed; the table `compress` beside `proxy` in `headroom.toml`.
     #[serde(skip)]
     pub compress: CompressOptions,
@@ -58,6 +61,7 @@ impl Default for ProxyOptions {
             retries: Retries::default(),
             response_cache: false,
             retrieval_tool: true,
+            extension_packages: Vec::new(),
             compress: CompressOptions::default(),
         }
     }

@@ -77,7 +77,7 @@ fn told(error: StartError) -> Failure {
     let hint = match &error {
         StartError::NoToken(_) => Some("set HEADROOM_PROXY_TOKEN, and let clients send it as x-headroom-proxy-token"),
         StartError::Listen { .. } => Some("--port 0 takes a free port"),
-        StartError::Configuration(_) | StartError::Refused(_) => None,
+        StartError::Configuration(_) | StartError::Threads(_) | StartError::Refused(_) => None,
     };
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(&error);
