@@ -14,7 +14,7 @@ use napi::{Env, Result as NapiResult};
 
 use crate::abort::Abort;
 use crate::js_callback::{Dispatch, JsCallback};
-use crate::logging::Records;
+use crate::logging::{Logged, Records};
 use crate::outcome::Outcome;
 
 thread_local! {
@@ -28,9 +28,33 @@ pub(crate) struct Caller {
     /// environment that made it, and released with it.
     pub(crate) callback: Option<JsCallback>,
     pub(crate) records: Records,
+    /// Whether it is told what is logged at once, since it waits for no end.
+    is_host: bool,
 }
 
 impl Caller {
+    fn of_call(dispatch: Option<Dispatch>) -> Self {
+        Self { callback: dispatch.map(JsCallback::new), records: Records::default(), is_host: false }
+    }
+
+    /// The owner of threads that run extensions until they end.
+    pub(crate) fn host(dispatch: Dispatch) -> Self {
+        Self { is_host: true, ..Self::of_call(Some(dispatch)) }
+    }
+
+    /// Is the one that waits for everything that this thread polls from now on.
+    pub(crate) fn own_thread(self: &Arc<Self>) {
+        CURRENT.set(Some(Arc::clone(self)));
+    }
+
+    /// Keeps or tells a record.
+    pub(crate) fn note(&self, record: Logged) {
+        match &self.callback {
+            Some(callback) if self.is_host => callback.tell(&record),
+            _ => self.records.push(record),
+        }
+    }
+
     /// Who waits for what this thread polls.
     pub(crate) fn current() -> Option<Arc<Self>> {
         CURRENT.with_borrow(Clone::clone)
@@ -77,7 +101,7 @@ pub(crate) fn enter<'e>(
     abort: &Abort,
     future: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
 ) -> NapiResult<PromiseRaw<'e, Outcome>> {
-    let caller = Arc::new(Caller { callback: dispatch.map(JsCallback::new), records: Records::default() });
+    let caller = Arc::new(Caller::of_call(dispatch));
     let gone = abort.happened();
     let work = Scoped { caller: Arc::clone(&caller), future: Box::pin(future) };
     env.spawn_future(async move {

@@ -9,11 +9,13 @@ use headroom_core::extension::Timer as _;
 use headroom_core::{Error, ErrorKind, Result};
 use napi::Status;
 use napi::bindgen_prelude::{Either3, FnArgs, Null, Promise};
-use napi::threadsafe_function::ThreadsafeFunction;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use serde_json::json;
 
 use crate::enter::Caller;
 use crate::error::from_javascript;
 use crate::event::EventFields;
+use crate::logging::Logged;
 use crate::timer::{DEFAULT_TIMEOUT, TokioTimer};
 
 /// What a crossing is for.
@@ -51,6 +53,15 @@ pub(crate) struct JsCallback(Dispatch);
 impl JsCallback {
     pub(crate) fn new(dispatch: Dispatch) -> Self {
         Self(dispatch)
+    }
+
+    /// Tells a record without waiting.
+    pub(crate) fn tell(&self, record: &Logged) {
+        let Logged { level, logger, message } = record;
+        let told = json!({ "level": level, "logger": logger, "message": message }).to_string();
+        let arguments = ("log".to_owned(), 0, told, None, None).into();
+        // An environment that is closing has nobody to tell.
+        let _ = self.0.call(arguments, ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
 

@@ -22,6 +22,7 @@ pub mod manager;
 mod options;
 pub mod outcome;
 mod progress;
+pub mod proxy;
 mod result;
 pub mod retrieve;
 pub mod run;

@@ -27,6 +27,10 @@ impl Records {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn push(&self, record: Logged) {
+        self.lock().push(record);
+    }
+
     pub(crate) fn take(&self) -> Vec<Logged> {
         std::mem::take(&mut self.lock())
     }
@@ -46,7 +50,7 @@ impl Log for Bridge {
         if let Some(caller) = Caller::current() {
             let level = if record.level() == Level::Error { "error" } else { "warn" };
             let logger = record.target().replace("::", ".").replacen("headroom_core", "headroom", 1);
-            caller.records.lock().push(Logged { level: level.into(), logger, message: record.args().to_string() });
+            caller.note(Logged { level: level.into(), logger, message: record.args().to_string() });
         }
     }
 

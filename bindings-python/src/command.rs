@@ -4,13 +4,18 @@ use std::ffi::OsString;
 
 use pyo3::prelude::*;
 
+use crate::crew::hosted;
 use crate::drive::enter_blocking;
-use crate::manager::{PyManager, registered};
+use crate::logging;
+use crate::manager::registered;
 
 /// Runs the command with arguments (the program's name first) and extensions, and gives its exit code.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "a Python function takes its list")]
 pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>, extensions: Vec<Bound<'_, PyAny>>) -> PyResult<u8> {
-    let manager = PyManager::of(py, registered(&extensions)?)?.manager;
-    enter_blocking(py, || headroom_cli::run_for_status(arguments, manager))
+    let manager = hosted(py, registered(&extensions)?)?;
+    logging::start_teller(py)?;
+    let status = enter_blocking(py, || headroom_cli::run_for_status(arguments, manager));
+    logging::flush(py);
+    status
 }

@@ -36,6 +36,23 @@ pub enum StartError {
     Refused(headroom_core::Error),
 }
 
+/// What hosts in other languages raise: the refusal of an extension as it is, anything else as a matter of configuration.
+impl From<StartError> for headroom_core::Error {
+    fn from(error: StartError) -> Self {
+        let message = match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        match error {
+            StartError::Refused(refused) => refused,
+            StartError::Configuration(_)
+            | StartError::NoToken(_)
+            | StartError::Listen { .. }
+            | StartError::Threads(_) => Self::new(headroom_core::ErrorKind::Configuration, message),
+        }
+    }
+}
+
 /// Why a request is answered by the proxy itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProxyError {
