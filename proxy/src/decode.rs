@@ -78,7 +78,7 @@ mod tests {
         let text = Bytes::from_static(b"{\"messages\":[]}");
         let zstd = zstd::encode_all(&text[..], 1).unwrap();
         // "{}" as brotli writes it uncompressed.
-        let brotli = [0x0b, 0x00, 0x80, 0x7b, 0x7d, 0x03];
+        let brotli = [0x8b, 0x00, 0x80, 0x7b, 0x7d, 0x03];
         assert_eq!(decoded(&headers("gzip"), &gzip(&text).into(), 99).unwrap(), text);
         assert_eq!(decoded(&headers("ZSTD"), &zstd.clone().into(), 99).unwrap(), text);
         assert_eq!(decoded(&headers("br"), &Bytes::copy_from_slice(&brotli), 99).unwrap(), "{}");

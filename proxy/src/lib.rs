@@ -10,6 +10,7 @@ mod decode;
 mod error;
 mod exchange;
 mod forward;
+mod greeting;
 mod guard;
 mod headers;
 mod hosted;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
+use crate::greeting::Greeting;
 use crate::guard::{Origins, Token};
 use crate::options::ProxyOptions;
 use crate::routes;
@@ -282,15 +283,12 @@ impl Server {
         async move {
             // An answer that is written in pieces must not wait for the client's acknowledgements.
             let _ = stream.set_nodelay(true);
-            // A client that says nothing holds a place for so long and no longer.
-            if !matches!(timeout(wait, stream.readable()).await, Ok(Ok(()))) {
-                return;
-            }
             let service = service_fn(move |request| {
                 let serving = stack::serve(Arc::clone(&stack), own.clone(), request);
                 async move { Ok::<_, std::convert::Infallible>(serving.await) }
             });
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(Greeting::new(stream, wait)), service).into_owned();
             if let Err(error) = watcher.watch(connection).await {
                 log::debug!(target: "headroom.proxy", "a connection ended: {error}");
             }

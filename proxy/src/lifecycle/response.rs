@@ -13,7 +13,7 @@ use http_body::Body as _;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, BodyStream, StreamBody};
 
-use super::watched::{Reader, Watched};
+use super::watched::{Along, Watched};
 use crate::body::Body;
 use crate::decode;
 use crate::error::ProxyError;
@@ -49,16 +49,16 @@ pub(super) async fn receive(received: Received, response: Response<Body>) -> Res
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"));
-    let is_array = received.facts.stream && received.exchange.route.framing == Framing::Array;
-    if !is_events && !(is_array && response.status().is_success()) {
+    let framing = received.exchange.route.framing;
+    let is_array = framing == Framing::Array && received.facts.stream && response.status().is_success();
+    if !is_events && !is_array {
         return whole(received, response).await;
     }
     let limits = &received.stack.options.limits;
-    let reader = match (decode::is_encoded(response.headers()), is_events) {
-        (true, _) => Reader::Nothing,
-        (false, true) => Reader::events(received.api.assembler(), limits.frame_bytes, limits.response_bytes),
-        (false, false) => Reader::text(limits.response_bytes),
-    };
+    let framing = if is_events { Framing::Events } else { framing };
+    // A stream in an encoding that nobody asked for is the client's to undo, and is not read.
+    let limit = if decode::is_encoded(response.headers()) { 0 } else { limits.response_bytes };
+    let along = Along::new(received.api, framing, limits.frame_bytes, limit);
     let (parts, body) = response.into_parts();
     let status = parts.status.as_u16();
     let tasks = received.stack.tasks.clone();
@@ -76,7 +76,7 @@ pub(super) async fn receive(received: Received, response: Response<Body>) -> Res
             }
         });
     };
-    Ok(Response::from_parts(parts, Body::new(Watched::new(body, reader, ended))))
+    Ok(Response::from_parts(parts, Body::new(Watched::new(body, along, ended))))
 }
 
 /// An answer that is read before the client gets it.

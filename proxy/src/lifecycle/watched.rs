@@ -8,57 +8,42 @@ use http_body::{Frame, SizeHint};
 use serde_json::Value;
 
 use crate::body::Body;
-use crate::providers::Assembler;
-use crate::sse::{Piece, Splitter};
+use crate::providers::{Api, Assembler, Framing, Reader};
+use crate::sse::Piece;
 
-/// Reads a stream along.
-pub(super) enum Reader {
-    /// Server-sent events.
-    Events { splitter: Splitter, assembler: Box<dyn Assembler>, left: usize },
-    /// One JSON text.
-    Text { text: Vec<u8>, left: usize },
-    /// It cannot be read, or was too long.
-    Nothing,
+/// Reads a stream along, up to a number of bytes.
+pub(super) struct Along {
+    reader: Reader,
+    assembler: Box<dyn Assembler>,
+    /// Bytes that may still come; none when the stream cannot be read, or was too long.
+    left: Option<usize>,
 }
 
-impl Reader {
-    /// A reader of at most `limit` bytes of events.
-    pub(super) fn events(assembler: Box<dyn Assembler>, frame_limit: usize, limit: usize) -> Self {
-        Self::Events { splitter: Splitter::new(frame_limit), assembler, left: limit }
-    }
-
-    /// A reader of at most `limit` bytes of JSON.
-    pub(super) fn text(limit: usize) -> Self {
-        Self::Text { text: Vec::new(), left: limit }
+impl Along {
+    /// Reads frames of at most `frame_limit` bytes, and at most `limit` bytes in all.
+    pub(super) fn new(api: Api, framing: Framing, frame_limit: usize, limit: usize) -> Self {
+        Self { reader: Reader::new(framing, frame_limit), assembler: api.assembler(), left: Some(limit) }
     }
 
     fn feed(&mut self, bytes: &Bytes) {
-        let (Self::Events { left, .. } | Self::Text { left, .. }) = self else { return };
-        match left.checked_sub(bytes.len()) {
-            Some(rest) => *left = rest,
-            None => *self = Self::Nothing,
+        self.left = self.left.and_then(|left| left.checked_sub(bytes.len()));
+        if self.left.is_none() {
+            return;
         }
-        match self {
-            Self::Events { splitter, assembler, .. } => splitter.feed(bytes, |piece| {
-                if let Piece::Frame(frame) = piece
-                    && let Some(event) = frame.event()
-                {
-                    assembler.feed(&event);
-                }
-            }),
-            Self::Text { text, .. } => text.extend_from_slice(bytes),
-            Self::Nothing => {}
-        }
+        let assembler = &mut self.assembler;
+        self.reader.feed(bytes, |piece| {
+            if let Piece::Frame(frame) = piece
+                && let Some(event) = frame.event()
+            {
+                assembler.feed(&event);
+            }
+        });
     }
 
     /// The answer; null when there is none that could be read.
-    fn answer(self) -> Value {
-        match self {
-            Self::Events { assembler, splitter, .. } if !splitter.is_over() => assembler.response(),
-            Self::Text { text, .. } => serde_json::from_slice(&text).ok(),
-            Self::Events { .. } | Self::Nothing => None,
-        }
-        .unwrap_or_default()
+    fn answer(&self) -> Value {
+        let is_read = self.left.is_some() && !self.reader.is_over();
+        is_read.then(|| self.assembler.response()).flatten().unwrap_or_default()
     }
 }
 
@@ -66,17 +51,17 @@ impl Reader {
 pub(super) struct Watched<F> {
     inner: Body,
     /// Until the end.
-    open: Option<(Reader, F)>,
+    open: Option<(Along, F)>,
 }
 
 impl<F: FnOnce(Value)> Watched<F> {
-    pub(super) fn new(inner: Body, reader: Reader, ended: F) -> Self {
-        Self { inner, open: Some((reader, ended)) }
+    pub(super) fn new(inner: Body, along: Along, ended: F) -> Self {
+        Self { inner, open: Some((along, ended)) }
     }
 
     fn end(&mut self) {
-        if let Some((reader, ended)) = self.open.take() {
-            ended(reader.answer());
+        if let Some((along, ended)) = self.open.take() {
+            ended(along.answer());
         }
     }
 }
@@ -90,8 +75,8 @@ impl<F: FnOnce(Value) + Unpin> http_body::Body for Watched<F> {
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) else { return Poll::Pending };
         match &frame {
             Some(Ok(frame)) => {
-                if let (Some((reader, _)), Some(data)) = (&mut this.open, frame.data_ref()) {
-                    reader.feed(data);
+                if let (Some((along, _)), Some(data)) = (&mut this.open, frame.data_ref()) {
+                    along.feed(data);
                 }
                 // Nobody asks again after the last byte of a body whose length is known.
                 if this.inner.is_end_stream() {

@@ -100,6 +100,9 @@ async fn a_client_that_sends_half_of_something_is_not_waited_for() {
     let proxy = start(options).await;
     let mut silent = Client::connect(proxy.address()).await;
     assert_eq!(silent.rest().await, "");
+    let mut half_a_preface = Client::connect(proxy.address()).await;
+    half_a_preface.send("PRI * HTTP/2").await;
+    half_a_preface.rest().await;
     let mut half_a_head = Client::connect(proxy.address()).await;
     half_a_head.send("POST /v1/messages HTTP/1.1\r\nhost: loc").await;
     half_a_head.rest().await;

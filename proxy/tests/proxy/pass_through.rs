@@ -111,27 +111,22 @@ async fn a_stream_is_forwarded_piece_by_piece() {
     let upstream = Upstream::start(move |_| {
         let pieces = ["data: {\"a\":", "1}\n\nda", "ta: [DONE]\n", "\n: odd \u{e9}\r\r"];
         let steps = pieces.into_iter().flat_map(|piece| [wait(), chunk(piece)]);
-        [stream_head()].into_iter().chain(steps).chain([send("0\r\n\r\n")]).collect()
+        [stream_head()].into_iter().chain(steps).chain([wait(), send("0\r\n\r\n")]).collect()
     })
     .await;
     for extensions in [vec![], vec![Spy::silent() as Arc<dyn headroom_core::extension::Extension>]] {
-        let has_extension = !extensions.is_empty();
         let proxy = start_with(options(upstream.address), extensions).await;
         let mut client = Client::connect(proxy.address()).await;
         client.send(post(CHAT, "", ODD_CHAT)).await;
         let head = client.until("\r\n\r\n").await;
         assert!(head.contains("x-headroom-tokens-before: "), "{head}");
         // The upstream sends the next piece only when the one before has arrived here.
-        for (piece, length) in
-            [("data: {\"a\":", "b"), ("1}\n\nda", "6"), ("ta: [DONE]\n", "b"), ("\n: odd \u{e9}\r\r", "b")]
-        {
+        for piece in ["data: {\"a\":", "1}\n\nda", "ta: [DONE]\n", "\n: odd \u{e9}\r\r"] {
             next.notify_one();
-            assert_eq!(
-                client.until(&format!("{piece}\r\n")).await,
-                format!("{length}\r\n{piece}\r\n").to_uppercase().replace(&piece.to_uppercase(), piece),
-                "{has_extension}"
-            );
+            let got = client.until(&format!("{piece}\r\n")).await;
+            assert_eq!(got, format!("{:X}\r\n{piece}\r\n", piece.len()));
         }
+        next.notify_one();
         client.until("0\r\n\r\n").await;
     }
 }

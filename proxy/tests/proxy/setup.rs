@@ -45,7 +45,9 @@ impl Spy {
     }
 
     /// One whose failures refuse.
-    pub(crate) fn closed(work: impl Fn(&mut PipelineEvent) -> Result<Answer, Error> + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn closed(
+        work: impl Fn(&mut PipelineEvent) -> Result<Answer, Error> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let policy = Policy { failure: FailurePolicy::Closed, ..Policy::default() };
         Arc::new(Self { work: Box::new(work), policy, seen: Mutex::default() })
     }
