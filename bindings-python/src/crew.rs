@@ -253,7 +253,7 @@ impl Job {
     }
 
     /// Takes what the extension returned or raised.
-    fn __call__(&self, py: Python<'_>, value: Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) {
+    fn done(&self, py: Python<'_>, value: Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) {
         let event = self.event.lock().unwrap_or_else(PoisonError::into_inner).take();
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).take();
         let outcome = match (event, given, error) {

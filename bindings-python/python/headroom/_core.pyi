@@ -176,8 +176,8 @@ class Tasks:
     """The tasks of an extension's crew."""
 
     def take(self) -> tuple[Any, bool] | None:
-        """Waits for the next task: a ``Job`` or a coroutine's call that is to be cancelled, and whether a further thread is
-        needed to take the one after it. Nothing at the end."""
+        """Waits for the next task: a ``Job`` or a coroutine's call that is to be cancelled, and whether a further thread
+        is needed to take the one after it. Nothing at the end."""
 
 @final
 class Job:
@@ -189,7 +189,7 @@ class Job:
     def runs(self, call: Any) -> bool:
         """Says which call runs the coroutine; false when nobody waits for it."""
 
-    def __call__(self, value: Any, error: BaseException | None) -> None:
+    def done(self, value: Any, error: BaseException | None) -> None:
         """Takes what the extension returned or raised."""
 
 @final
@@ -210,8 +210,8 @@ class RunningProxy:
 def start_proxy(
     given_options: dict[str, Any], config: bool, path: Any, extensions: Any, found: Sequence[Any]
 ) -> RunningProxy:
-    """Starts a proxy with options and extensions; ``found`` are those that entry points offer. ``config`` is whether the
-    configuration is read, and ``path`` which file of it."""
+    """Starts a proxy with options and extensions; ``found`` are those that entry points offer. ``config`` is whether
+    the configuration is read, and ``path`` which file of it."""
 
 def take_record() -> tuple[str, int, str]:
     """Waits for the next record that a thread without an interpreter logged: logger, level, sentence."""

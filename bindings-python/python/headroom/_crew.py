@@ -53,16 +53,16 @@ class Crew:
                 return
             value = self._function(event)
         except BaseException as error:
-            job(None, error)
+            job.done(None, error)
             return
         if not hasattr(type(value), "__await__"):
-            job(value, None)
+            job.done(value, None)
             return
         with self._lock:
             if self._loop is None:
                 self._loop = LoopThread()
             loop = self._loop.loop
-        call = Call(loop, job)
+        call = Call(loop, job.done)
         if not job.runs(call):
             call.cancel()
         loop.call_soon_threadsafe(call.wait, value)
