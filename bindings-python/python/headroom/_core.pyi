@@ -176,8 +176,8 @@ class Tasks:
     """The tasks of an extension's crew."""
 
     def take(self) -> tuple[Any, bool] | None:
-        """Waits for the next task: a ``Job`` or a coroutine's call that is to be cancelled, and whether a further thread
-        is needed to take the one after it. Nothing at the end."""
+        """Waits for the next task: a ``Job`` or a coroutine's call that is to be cancelled, and whether a further
+        thread is needed to take the one after it. Nothing at the end."""
 
 @final
 class Job:

@@ -151,8 +151,8 @@ def on_thread(
 class LoopThread:
     """An event loop on a daemon thread.
 
-    There is one for the package, and one for each extension of a proxy. A coroutine on it that calls a blocking function of this package blocks it, so the
-    coroutines of that call get the next one.
+    There is one for the package, and one for each extension of a proxy. A coroutine on it that calls a blocking
+    function of this package blocks it, so the coroutines of that call get the next one.
     """
 
     _first: LoopThread | None = None
