@@ -31,9 +31,9 @@ const MOST_THREADS: usize = 16;
 /// # Errors
 /// `ConfigurationError` when `before` and `after` form a cycle or two extensions have one name.
 pub(crate) fn hosted(py: Python<'_>, extensions: Vec<Arc<PyExtension>>) -> PyResult<Arc<PipelineExtensionManager>> {
-    let on_crews = extensions.into_iter().map(|extension| {
-        Hosted::new(py, extension).map(|hosted| Arc::new(hosted) as Arc<dyn Extension>)
-    });
+    let on_crews = extensions
+        .into_iter()
+        .map(|extension| Hosted::new(py, extension).map(|hosted| Arc::new(hosted) as Arc<dyn Extension>));
     let manager = PipelineExtensionManager::new(on_crews.collect::<PyResult<_>>()?);
     manager.map(Arc::new).map_err(|failed| error::to_python(py, &failed))
 }
@@ -210,17 +210,15 @@ impl Tasks {
     /// Waits for the next task: a `Job` or a coroutine's call that is to be cancelled, and whether a further thread is
     /// needed to take the one after it. Nothing at the end.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
-        loop {
-            match py.detach(|| self.0.next()) {
-                None => return Ok(None),
-                Some((Task::Cancel(running), grows)) => return Ok(Some((running.into_bound(py), grows))),
-                Some((Task::Call(slot), grows)) => {
-                    let event = slot.lock().event.take();
-                    let job = Job { slot, event: Mutex::new(event), given: Mutex::default() };
-                    return Ok(Some((Bound::new(py, job)?.into_any(), grows)));
-                }
+        Ok(match py.detach(|| self.0.next()) {
+            None => None,
+            Some((Task::Cancel(running), grows)) => Some((running.into_bound(py), grows)),
+            Some((Task::Call(slot), grows)) => {
+                let event = slot.lock().event.take();
+                let job = Job { slot, event: Mutex::new(event), given: Mutex::default() };
+                Some((Bound::new(py, job)?.into_any(), grows))
             }
-        }
+        })
     }
 }
 
@@ -253,12 +251,12 @@ impl Job {
     }
 
     /// Takes what the extension returned or raised.
-    fn done(&self, py: Python<'_>, value: Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) {
+    fn done(&self, py: Python<'_>, value: &Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) {
         let event = self.event.lock().unwrap_or_else(PoisonError::into_inner).take();
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).take();
         let outcome = match (event, given, error) {
             (_, _, Some(error)) => Err(error::from_python(py, ErrorKind::Extension, PyErr::from_value(error))),
-            (Some(event), Some(given), None) => read(given.bind(py), &value, event),
+            (Some(event), Some(given), None) => read(given.bind(py), value, event),
             _ => Err(Error::new(ErrorKind::Extension, "the call was answered twice")),
         };
         let (waker, _running) = {

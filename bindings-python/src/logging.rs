@@ -37,8 +37,7 @@ struct Waiting {
     is_idle: bool,
 }
 
-static WAITING: Mutex<Waiting> =
-    Mutex::new(Waiting { records: VecDeque::new(), has_teller: false, is_idle: false });
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting { records: VecDeque::new(), has_teller: false, is_idle: false });
 static CHANGED: Condvar = Condvar::new();
 
 fn lock() -> MutexGuard<'static, Waiting> {
@@ -96,7 +95,7 @@ pub(crate) fn install() {
 /// Starts the thread that tells what threads of a proxy log, once a process.
 pub(crate) fn start_teller(py: Python<'_>) -> PyResult<()> {
     if !std::mem::replace(&mut lock().has_teller, true) {
-        py.import("headroom._crew")?.getattr("tell")?.call0()?;
+        py.import("headroom._told")?.getattr("tell")?.call0()?;
     }
     Ok(())
 }

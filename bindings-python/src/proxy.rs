@@ -81,6 +81,7 @@ impl Drop for PyProxy {
 /// Starts a proxy with options and extensions; `found` are those that entry points offer. `config` is whether the
 /// configuration is read, and `path` which file of it.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "a Python function takes its list and its path")]
 pub(crate) fn start_proxy(
     py: Python<'_>,
     given_options: &Bound<'_, PyDict>,

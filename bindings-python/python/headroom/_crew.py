@@ -1,9 +1,7 @@
-"""The threads on which the extensions of a proxy run, and the one that tells what the proxy logs."""
+"""The threads on which the extensions of a proxy run."""
 
 from __future__ import annotations
 
-import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -66,18 +64,3 @@ class Crew:
         if not job.runs(call):
             call.cancel()
         loop.call_soon_threadsafe(call.wait, value)
-
-
-def tell() -> None:
-    """Starts the thread that writes what threads without an interpreter log."""
-
-    def work() -> None:
-        while True:
-            name, level, message = _core.take_record()
-            try:
-                logging.getLogger(name).log(level, "%s", message)
-            except Exception:
-                # A handler that raises must not keep the next record from being told.
-                sys.excepthook(*sys.exc_info())
-
-    threading.Thread(target=work, name="headroom-log", daemon=True).start()

@@ -49,11 +49,7 @@ fn load_from(
 }
 
 /// The file that is read: one that is named must be there, the usual one may be.
-fn file_of(
-    file: Option<&Path>,
-    variable: impl Fn(&str) -> Option<OsString>,
-    home: Option<PathBuf>,
-) -> Option<PathBuf> {
+fn file_of(file: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
     let named = file.map(Path::to_owned).or_else(|| variable("HEADROOM_CONFIG").map(PathBuf::from));
     named.or_else(|| home.map(|home| home.join(".headroom").join("headroom.toml")).filter(|path| path.exists()))
 }
