@@ -22,7 +22,7 @@ pub(crate) fn run(
     raise_file_limit();
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     runtime.block_on(async {
-        let running = headroom_proxy::Proxy::start(options, extensions).await.map_err(told)?;
+        let running = headroom_proxy::Proxy::start(options, extensions).await.map_err(|error| told(&error))?;
         let address = running.address();
         screen.say(&format!(
             "listening on http://{address} (OPENAI_BASE_URL=http://{address}/v1 ANTHROPIC_BASE_URL=http://{address})"
@@ -43,7 +43,7 @@ pub(crate) fn run(
 
 /// The file, then the environment, then what was asked for here.
 fn options(asked: Proxy, store: Option<String>) -> Result<ProxyOptions, Failure> {
-    let mut options = config::load(asked.config.as_deref()).map_err(told)?;
+    let mut options = config::load(asked.config.as_deref()).map_err(|error| told(&error))?;
     if let Some(host) = asked.host {
         options.host = host;
     }
@@ -73,14 +73,14 @@ fn options(asked: Proxy, store: Option<String>) -> Result<ProxyOptions, Failure>
     Ok(options)
 }
 
-fn told(error: StartError) -> Failure {
-    let hint = match &error {
+fn told(error: &StartError) -> Failure {
+    let hint = match error {
         StartError::NoToken(_) => Some("set HEADROOM_PROXY_TOKEN, and let clients send it as x-headroom-proxy-token"),
         StartError::Listen { .. } => Some("--port 0 takes a free port"),
         StartError::Configuration(_) | StartError::Threads(_) | StartError::Refused(_) => None,
     };
     let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         message.push_str(": ");
         message.push_str(&inner.to_string());

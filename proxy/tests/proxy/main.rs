@@ -1,4 +1,5 @@
 //! A real proxy between a raw client and a scripted upstream, all on loopback.
+#![expect(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 mod client;
 mod drain;

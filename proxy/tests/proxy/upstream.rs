@@ -85,7 +85,7 @@ impl Upstream {
         let address = listener.local_addr().unwrap();
         let (seen_sender, seen) = mpsc::unbounded_channel();
         let (gone_sender, gone) = mpsc::unbounded_channel();
-        let script: Arc<dyn Fn(&Seen) -> Vec<Do> + Send + Sync> = Arc::new(script);
+        let script = Arc::new(script);
         let count = Arc::new(AtomicUsize::new(0));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
