@@ -156,14 +156,13 @@ test("a proxy keeps its process until it is closed, and not after", async () => 
     import { startProxy } from "headroom-sdk";
     const proxy = await startProxy({ extensions: () => undefined });
     console.log(proxy.url);
-    process.stdin.once("data", async () => {
-      process.stdin.pause();
+    process.stdin.resume().once("end", async () => {
       await Promise.all([proxy.close(), proxy.close()]);
       console.log("closed");
     });`);
   const url = await said();
   assert.equal((await fetch(`${url}/livez`)).status, 200);
-  child.stdin.write("close\n");
+  child.stdin.end();
   assert.equal(await said(), "closed");
   assert.deepEqual(await ended, [0, null]);
   await assert.rejects(fetch(`${url}/livez`));
