@@ -94,16 +94,16 @@ mod tests {
 
     use super::*;
 
-    fn of(given: Value) -> Result<ProxyOptions, String> {
+    fn of(given: &Value) -> Result<ProxyOptions, String> {
         of_call(Beside::Nothing, given.as_object().unwrap()).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_call_alone_reads_no_file_and_takes_a_free_port() {
-        let options = of(json!({ "host": "::1", "token": null, "limits": { "body_bytes": 7 } })).unwrap();
+        let options = of(&json!({ "host": "::1", "token": null, "limits": { "body_bytes": 7 } })).unwrap();
         assert_eq!((options.port, &*options.host, options.limits.body_bytes), (0, "::1", 7));
         assert_eq!(options.timeouts, ProxyOptions::default().timeouts);
-        assert_eq!(of(json!({ "compress": { "mode": "lossless" } })).unwrap().compress.mode, Mode::Lossless);
+        assert_eq!(of(&json!({ "compress": { "mode": "lossless" } })).unwrap().compress.mode, Mode::Lossless);
     }
 
     #[test]
@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn a_wrong_option_is_named_without_its_text() {
-        assert!(of(json!({ "prot": 1 })).unwrap_err().starts_with("prot: unknown field `prot`"));
-        assert!(of(json!({ "limits": { "body": 1 } })).unwrap_err().starts_with("limits: unknown field `body`"));
-        let error = of(json!({ "port": "hunter2" })).unwrap_err();
+        assert!(of(&json!({ "prot": 1 })).unwrap_err().starts_with("prot: unknown field `prot`"));
+        assert!(of(&json!({ "limits": { "body": 1 } })).unwrap_err().starts_with("limits: unknown field `body`"));
+        let error = of(&json!({ "port": "hunter2" })).unwrap_err();
         assert!(error.starts_with("port: ") && !error.contains("hunter2"), "{error}");
-        assert!(of(json!({ "compress": { "mdoe": 1 } })).unwrap_err().starts_with("compress: unknown field `mdoe`"));
+        assert!(of(&json!({ "compress": { "mdoe": 1 } })).unwrap_err().starts_with("compress: unknown field `mdoe`"));
     }
 }
