@@ -106,6 +106,9 @@ pub(crate) fn start_proxy(
     if options.store.is_none() {
         options.store = Some(engines::default_spec(py)?);
     }
+    if let Some(sentence) = options.packages_left_out() {
+        log::warn!(target: "headroom.proxy", "{sentence}");
+    }
     let mut all = given(extensions)?;
     all.extend(registered(&found)?);
     let manager = hosted(py, all)?;

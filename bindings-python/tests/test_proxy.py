@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +47,14 @@ def proxy_of(provider: Provider, *extensions: Any, **options: Any) -> headroom.P
     """A proxy before the provider."""
     upstreams = {name: provider.url for name in ("openai", "anthropic", "gemini")}
     return start_proxy(extensions=extensions, discover=False, upstreams=upstreams, **options)
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Waits for what another thread or process does, and fails when it does not."""
+    until = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)
 
 
 class Only:
@@ -167,9 +175,7 @@ def test_one_that_raises_or_returns_nonsense_is_left_out_and_told(
         with proxy_of(provider, Only(run, name=f"bad{number}")) as proxy:
             assert post(proxy.url, "slow") == (200, CHAT)
         assert "x-team" not in provider.requests[-1]["headers"]
-        until = time.monotonic() + 60
-        while f"bad{number}" not in caplog.text and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for(lambda: f"bad{number}" in caplog.text)
         assert told in caplog.text and caplog.records[-1].levelno == logging.WARNING
 
 
@@ -256,7 +262,7 @@ def test_threads_of_extensions_end_with_the_proxy(provider: Provider) -> None:
 
 
 def test_options_are_checked_and_the_file_is_read_when_asked(
-    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ConfigurationError, match="limits: unknown field `body`"):
         start_proxy(limits={"body": 1})
@@ -267,8 +273,10 @@ def test_options_are_checked_and_the_file_is_read_when_asked(
     with start_proxy(discover=False) as proxy, pytest.raises(ConfigurationError, match="cannot listen on"):
         start_proxy(proxy.port)
     file = tmp_path / "headroom.toml"
-    file.write_text(f'[proxy]\nport = 0\ntoken = "{TOKEN}"\n[proxy.upstreams]\nopenai = "{provider.url}"\n')
+    lines = ["[proxy]", "port = 0", f'token = "{TOKEN}"', 'extension_packages = ["of-node"]']
+    file.write_text("\n".join([*lines, "[proxy.upstreams]", f'openai = "{provider.url}"', ""]))
     with start_proxy(config=file, discover=False) as proxy:
+        wait_for(lambda: "left out here: of-node" in caplog.text)
         assert post(proxy.url)[0] == 401
         assert post(proxy.url, headers={"x-headroom-proxy-token": TOKEN}) == (200, CHAT)
     monkeypatch.setenv("HEADROOM_PROXY_TOKEN", "other")
@@ -331,8 +339,7 @@ def test_the_command_runs_extensions_found_by_entry_point_and_drains_at_ctrl_c(
         assert {"x-plain", "x-later"} <= set(provider.requests[0]["headers"])
         assert post(url, "broken") == (200, CHAT)
         slow = pool.submit(post, url, "slow")
-        while not (tmp_path / "begun").exists():
-            time.sleep(0.01)
+        wait_for((tmp_path / "begun").exists)
         process.send_signal(signal.SIGINT)
         while can_connect(int(url.rsplit(":", 1)[1])):
             pass

@@ -39,7 +39,7 @@ pub struct ProxyOptions {
     /// Whether the model is offered the tool that brings originals back, and its calls are answered here. Default: true.
     pub retrieval_tool: bool,
     /// npm packages whose extensions `startProxy` of `headroom-sdk` runs; each has the keyword
-    /// `headroom-pipeline-extension`. The command has no Node and leaves them out. Default: none.
+    /// `headroom-pipeline-extension`. Hosts without Node leave them out and say so. Default: none.
     pub extension_packages: Vec<String>,
     /// How requests are compressed; the table `compress` beside `proxy` in `headroom.toml`.
     #[serde(skip)]
@@ -210,6 +210,14 @@ impl Default for Retries {
 }
 
 impl ProxyOptions {
+    /// What a host without Node tells its user: which packages it leaves out.
+    #[must_use]
+    pub fn packages_left_out(&self) -> Option<String> {
+        let names = self.extension_packages.join(", ");
+        let sentence = "extension_packages: only startProxy of headroom-sdk runs them; left out here:";
+        (!names.is_empty()).then(|| format!("{sentence} {names}"))
+    }
+
     /// Checks what types alone cannot.
     ///
     /// # Errors
@@ -256,6 +264,14 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         ProxyOptions::default().validate().unwrap();
+    }
+
+    #[test]
+    fn packages_that_only_node_can_run_are_named() {
+        let mut options = ProxyOptions::default();
+        assert_eq!(options.packages_left_out(), None);
+        options.extension_packages = vec!["a".into(), "@b/c".into()];
+        assert!(options.packages_left_out().unwrap().ends_with("left out here: a, @b/c"));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub(crate) fn run(
     screen: &mut Screen,
 ) -> Result<u8, Failure> {
     let options = options(asked, store)?;
+    if let Some(sentence) = options.packages_left_out() {
+        screen.say(&sentence);
+    }
     raise_file_limit();
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     runtime.block_on(async {
