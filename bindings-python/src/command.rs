@@ -4,8 +4,10 @@ use std::ffi::OsString;
 
 use pyo3::prelude::*;
 
+use crate::crew::hosted;
 use crate::drive::enter_blocking;
-use crate::manager::{PyManager, registered};
+use crate::logging;
+use crate::manager::registered;
 
 /// Runs the command with arguments (the program's name first) and extensions, and gives its exit code.
 /// `command` starts it again in another process; `problems` are what went wrong when extensions were looked for.
@@ -18,7 +20,10 @@ pub(crate) fn run_command(
     command: Vec<OsString>,
     problems: Vec<String>,
 ) -> PyResult<u8> {
-    let manager = PyManager::of(py, registered(&extensions)?)?.manager;
-    let host = headroom_cli::Host { extensions: manager, command, problems };
-    enter_blocking(py, || headroom_cli::run_for_status(arguments, host))
+    let extensions = hosted(py, registered(&extensions)?)?;
+    logging::start_teller(py)?;
+    let host = headroom_cli::Host { extensions, command, problems };
+    let status = enter_blocking(py, || headroom_cli::run_for_status(arguments, host));
+    logging::flush(py);
+    status
 }

@@ -17,7 +17,7 @@ use crate::error;
 use crate::timer::Deadlines;
 
 /// How often a waiting thread looks for Ctrl-C and for an event loop that was closed under it.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 thread_local! {
     /// Who waits for what this thread drives.
@@ -174,6 +174,11 @@ impl Drop for Inside {
         DEPTH.set(DEPTH.get() - 1);
         INSIDE.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether this thread is inside a drive.
+pub(crate) fn is_inside() -> bool {
+    DEPTH.get() > 0
 }
 
 /// Notes, in a child process, whether other threads of its parent were inside.

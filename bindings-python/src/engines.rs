@@ -81,7 +81,7 @@ fn known<T>(read: impl FnOnce(&mut HashMap<String, Engine>) -> T) -> T {
     read(engines.get_or_insert_default())
 }
 
-fn spec_of(store: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(crate) fn spec_of(store: &Bound<'_, PyAny>) -> PyResult<String> {
     let py = store.py();
     let wrong = || {
         error::configuration(
@@ -114,7 +114,7 @@ fn absolute(spec: &str) -> String {
         .unwrap_or_else(|| spec.to_owned())
 }
 
-fn default_spec(py: Python<'_>) -> PyResult<String> {
+pub(crate) fn default_spec(py: Python<'_>) -> PyResult<String> {
     let missing = || {
         let sentence = format!("store: expected {STORE_VARIABLE} or a home directory, found neither");
         error::to_python(py, &Error::new(ErrorKind::Configuration, sentence))

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use headroom_core::Error;
 use headroom_core::conversation::Value;
 use headroom_core::extension::Answer;
 use headroom_core::pipeline::{PipelineEvent, PipelineStage, Twin};
@@ -49,6 +50,24 @@ fn heavy_mut(event: &mut PipelineEvent) -> [(&'static str, &mut Option<Value>); 
         ("payload", &mut event.payload),
         ("response", &mut event.response),
     ]
+}
+
+/// Makes JSON of what extensions left in the fields of an event, so that reading them needs no interpreter. Metadata
+/// stays as it is: it may be any object, and only extensions read it.
+///
+/// # Errors
+/// [`InvalidInput`](headroom_core::ErrorKind::InvalidInput) that names the field when it holds something that JSON has not.
+pub(crate) fn as_json(event: &mut PipelineEvent) -> Result<(), Error> {
+    for (name, field) in heavy_mut(event) {
+        if let Some(Value::Host(left)) = field {
+            let json = left.to_json().map_err(|failed| {
+                let message = failed.message().replacen("value", name, 1);
+                Error::new(failed.kind(), message).caused_by(failed)
+            })?;
+            *field = Some(Value::json(json));
+        }
+    }
+    Ok(())
 }
 
 /// The event object of a direct caller, which extensions get itself.

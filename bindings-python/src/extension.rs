@@ -31,6 +31,11 @@ impl PyExtension {
         Ok(Some(Self { on_pipeline_event: method, declared, on_thread }))
     }
 
+    /// What is called with events.
+    pub(crate) fn function(&self) -> &Py<PyAny> {
+        &self.on_pipeline_event
+    }
+
     /// Shows the garbage collector what this holds.
     ///
     /// # Errors

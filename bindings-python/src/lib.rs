@@ -3,6 +3,7 @@
 mod body;
 mod command;
 mod compress;
+mod crew;
 mod declarations;
 mod drive;
 mod engines;
@@ -15,6 +16,7 @@ mod manager;
 mod node;
 mod options;
 mod progress;
+mod proxy;
 mod result;
 mod retrieve;
 mod run;
@@ -36,6 +38,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<result::PyCompressResult>()?;
     module.add_class::<run::PyRun>()?;
     module.add_class::<user_code::Door>()?;
+    module.add_class::<crew::Tasks>()?;
+    module.add_class::<crew::Job>()?;
+    module.add_class::<proxy::PyProxy>()?;
     module.add_function(wrap_pyfunction!(compress::compress, module)?)?;
     module.add_function(wrap_pyfunction!(retrieve::retrieve, module)?)?;
     module.add_function(wrap_pyfunction!(retrieve::retrieve_tool, module)?)?;
@@ -48,6 +53,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engines::check_store, module)?)?;
     module.add_function(wrap_pyfunction!(engines::start, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_classes, module)?)?;
+    module.add_function(wrap_pyfunction!(proxy::start_proxy, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::take_record, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork, module)?)?;
     Ok(())
 }
@@ -56,4 +63,5 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn after_fork() {
     drive::after_fork();
+    logging::after_fork();
 }

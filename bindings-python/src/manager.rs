@@ -44,17 +44,7 @@ impl PyManager {
         discover: bool,
     ) -> PyResult<Self> {
         let mut registered = registered(&one_or_many(hooks)?)?;
-        for object in one_or_many(extensions)? {
-            match PyExtension::new(&object)? {
-                Some(extension) => registered.push(Arc::new(extension)),
-                None => warn!(
-                    target: TARGET,
-                    "extensions: expected objects with a callable on_pipeline_event, found a value of type {}; \
-                     it is skipped",
-                    type_name(&object)
-                ),
-            }
-        }
+        registered.extend(given(extensions)?);
         if discover {
             let found = py.import("headroom.pipeline")?.getattr("discover_pipeline_extensions")?.call0()?;
             registered.extend(self::registered(&usable_extensions(Some(&found))?)?);
@@ -154,6 +144,23 @@ impl PyManager {
         let manager = PipelineExtensionManager::new(in_order).map_err(|failed| error::to_python(py, &failed))?;
         Ok(Self { manager: Arc::new(manager.with_timer(Arc::new(DriveTimer), None)), extensions })
     }
+}
+
+/// What a caller gives as extensions; what is none is skipped with a warning.
+pub(crate) fn given(extensions: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Arc<PyExtension>>> {
+    let mut given = Vec::new();
+    for object in one_or_many(extensions)? {
+        match PyExtension::new(&object)? {
+            Some(extension) => given.push(Arc::new(extension)),
+            None => warn!(
+                target: TARGET,
+                "extensions: expected objects with a callable on_pipeline_event, found a value of type {}; \
+                 it is skipped",
+                type_name(&object)
+            ),
+        }
+    }
+    Ok(given)
 }
 
 /// The objects that are extensions; the others, as hooks may be, are none.

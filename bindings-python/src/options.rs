@@ -32,6 +32,17 @@ pub(crate) fn check_options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -
 /// `ConfigurationError` that names the option, what was expected and what was found.
 pub(crate) fn read(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<CompressOptions> {
     let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(CompressOptions::default()) };
+    parse(members(py, given)?).map_err(|failed| error::to_python(py, &failed))
+}
+
+/// Options as JSON, without those that are `None` and with the mode that a savings profile stands for.
+///
+/// # Errors
+/// `ConfigurationError` that names an option without a JSON form, and for an unknown profile.
+pub(crate) fn members(
+    py: Python<'_>,
+    given: &Bound<'_, PyDict>,
+) -> PyResult<serde_json::Map<String, serde_json::Value>> {
     let mut members = serde_json::Map::new();
     let mut profile = None;
     for (name, value) in given.iter() {
@@ -56,7 +67,7 @@ pub(crate) fn read(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResul
         let mode = mode_of(&profile).map_err(|failed| error::to_python(py, &failed))?;
         members.entry("mode").or_insert_with(|| mode.into());
     }
-    parse(members).map_err(|failed| error::to_python(py, &failed))
+    Ok(members)
 }
 
 fn mode_of(profile: &serde_json::Value) -> Result<&'static str> {

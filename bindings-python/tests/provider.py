@@ -1,4 +1,4 @@
-"""A server on the loopback interface that answers as OpenAI and Anthropic do, and keeps what it got."""
+"""A server on the loopback interface that answers as OpenAI, Anthropic and Google do, and keeps what it got."""
 
 from __future__ import annotations
 
@@ -52,6 +52,40 @@ RESPONSE = {
     "tools": [],
     "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
 }
+
+CANDIDATE = {
+    "candidates": [
+        {"index": 0, "content": {"role": "model", "parts": [{"text": "service-3"}]}, "finishReason": "STOP"}
+    ],
+    "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
+}
+#: What is answered to requests that offer tools: a call of the first one.
+ARGUMENTS = {"limit": 3}
+
+
+def _with_call(body: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """The answer that calls the first tool, when the last message is the user's."""
+    tools = body.get("tools")
+    asked = body.get("messages") or body.get("contents") or []
+    is_asked = bool(asked) and asked[-1].get("role") == "user" and "tool_result" not in json.dumps(asked[-1])
+    if not tools or not is_asked or "functionResponse" in json.dumps(asked[-1]):
+        return whole
+    if whole is CHAT:
+        call = {"id": "call_7", "type": "function"}
+        call["function"] = {"name": tools[0]["function"]["name"], "arguments": json.dumps(ARGUMENTS)}
+        choice = {"index": 0, "finish_reason": "tool_calls", "logprobs": None}
+        return {
+            **CHAT,
+            "choices": [{**choice, "message": {"role": "assistant", "content": None, "tool_calls": [call]}}],
+        }
+    if whole is MESSAGE:
+        use = {"type": "tool_use", "id": "toolu_7", "name": tools[0]["name"], "input": ARGUMENTS}
+        return {**MESSAGE, "content": [use], "stop_reason": "tool_use"}
+    if whole is CANDIDATE:
+        call = {"name": tools[0]["functionDeclarations"][0]["name"], "args": ARGUMENTS}
+        content = {"role": "model", "parts": [{"functionCall": call}]}
+        return {**CANDIDATE, "candidates": [{"index": 0, "content": content, "finishReason": "STOP"}]}
+    return whole
 
 
 def _events(events: list[dict[str, Any]], named: bool, done: str = "") -> bytes:
@@ -108,6 +142,13 @@ def _response_stream() -> bytes:
     )
 
 
+def _candidate_stream() -> bytes:
+    text = CANDIDATE["candidates"]
+    first = [{"index": 0, "content": {"role": "model", "parts": [{"text": "service"}]}}]
+    last = [{**text[0], "content": {"role": "model", "parts": [{"text": "-3"}]}}]  # type: ignore[index]
+    return _events([{"candidates": first}, {**CANDIDATE, "candidates": last}], False)
+
+
 class Provider:
     """The server; ``requests`` holds path, headers (lower case) and body of everything that came."""
 
@@ -124,7 +165,8 @@ class Provider:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 provider.requests.append({"path": self.path, "headers": headers, "body": body})
                 whole, stream = provider._answer(self.path)
-                is_stream = body.get("stream") is True
+                whole = _with_call(body, whole)
+                is_stream = body.get("stream") is True or ":streamGenerateContent" in self.path
                 payload = stream if is_stream and provider.status == 200 else json.dumps(whole).encode()
                 if provider.status != 200:
                     payload = json.dumps({"error": {"message": "no", "type": "refused"}}).encode()
@@ -158,4 +200,6 @@ class Provider:
             return CHAT, _chat_stream()
         if path.endswith("/responses"):
             return RESPONSE, _response_stream()
+        if ":generateContent" in path or ":streamGenerateContent" in path:
+            return CANDIDATE, _candidate_stream()
         return MESSAGE, _message_stream()

@@ -21,7 +21,8 @@ from headroom import _core, exceptions, pipeline
 PUBLIC = """compress acompress retrieve retrieve_tool answer_tool_call CompressConfig CompressResult HeadroomClient
 HeadroomMode CompressionHooks CompressContext CompressEvent SharedContext PipelineStage PipelineEvent
 PipelineExtensionManager CANONICAL_PIPELINE_STAGES HeadroomError ConfigurationError ProviderError StorageError
-CompressionError TokenizationError CacheError ValidationError TransformError ExtensionError __version__""".split()
+CompressionError TokenizationError CacheError ValidationError TransformError ExtensionError Proxy start_proxy
+__version__""".split()
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

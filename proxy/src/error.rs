@@ -28,9 +28,29 @@ pub enum StartError {
     /// An address that others can reach needs a token.
     #[error("expected a proxy token for {0}, which other machines can reach, found none")]
     NoToken(SocketAddr),
+    /// The system gives no threads.
+    #[error("cannot start the threads of the proxy")]
+    Threads(#[source] std::io::Error),
     /// A `closed` extension refused.
     #[error(transparent)]
     Refused(headroom_core::Error),
+}
+
+/// What hosts in other languages raise: the refusal of an extension as it is, anything else as a matter of configuration.
+impl From<StartError> for headroom_core::Error {
+    fn from(error: StartError) -> Self {
+        let message = match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        match error {
+            StartError::Refused(refused) => refused,
+            StartError::Configuration(_)
+            | StartError::NoToken(_)
+            | StartError::Listen { .. }
+            | StartError::Threads(_) => Self::new(headroom_core::ErrorKind::Configuration, message),
+        }
+    }
 }
 
 /// Why a request is answered by the proxy itself.

@@ -47,6 +47,9 @@ pub struct ProxyOptions {
     /// What models cost that have another price than their list price, in dollars per million input tokens; a name may end
     /// in `*`. Default: none.
     pub prices: BTreeMap<String, f64>,
+    /// npm packages whose extensions `startProxy` of `headroom-sdk` runs; each has the keyword
+    /// `headroom-pipeline-extension`. Hosts without Node leave them out and say so. Default: none.
+    pub extension_packages: Vec<String>,
     /// How requests are compressed; the table `compress` beside `proxy` in `headroom.toml`.
     #[serde(skip)]
     pub compress: CompressOptions,
@@ -71,6 +74,7 @@ impl Default for ProxyOptions {
             retrieval_tool: true,
             dashboard_texts: true,
             prices: BTreeMap::new(),
+            extension_packages: Vec::new(),
             compress: CompressOptions::default(),
         }
     }
@@ -219,6 +223,14 @@ impl Default for Retries {
 }
 
 impl ProxyOptions {
+    /// What a host without Node tells its user: which packages it leaves out.
+    #[must_use]
+    pub fn packages_left_out(&self) -> Option<String> {
+        let names = self.extension_packages.join(", ");
+        let sentence = "extension_packages: only startProxy of headroom-sdk runs them; left out here:";
+        (!names.is_empty()).then(|| format!("{sentence} {names}"))
+    }
+
     /// Checks what types alone cannot.
     ///
     /// # Errors
@@ -262,6 +274,14 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         ProxyOptions::default().validate().unwrap();
+    }
+
+    #[test]
+    fn packages_that_only_node_can_run_are_named() {
+        let mut options = ProxyOptions::default();
+        assert_eq!(options.packages_left_out(), None);
+        options.extension_packages = vec!["a".into(), "@b/c".into()];
+        assert!(options.packages_left_out().unwrap().ends_with("left out here: a, @b/c"));
     }
 
     #[test]

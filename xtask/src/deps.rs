@@ -48,7 +48,7 @@ const RULES: &[Rule] = &[
         members: &["headroom-core", "headroom-proxy", "headroom-cli"],
         never: &["napi", "uniffi"],
     },
-    Rule { part: "headroom-node", members: &["headroom-core"], never: &["pyo3", "uniffi"] },
+    Rule { part: "headroom-node", members: &["headroom-core", "headroom-proxy"], never: &["pyo3", "uniffi"] },
     Rule { part: "headroom-uniffi", members: &["headroom-core"], never: &["pyo3", "napi", "tokio"] },
     Rule { part: "headroom-uniffi-generate", members: &[], never: &["pyo3", "napi"] },
     Rule { part: "xtask", members: &[], never: BINDINGS },

@@ -12,6 +12,8 @@ use crate::{cargo, readme};
 
 /// The version that builds the wheel.
 const MATURIN: &str = "maturin==1.16.0";
+/// The first with the guardrail `headroom` as it is tested.
+const LITELLM: &str = "litellm>=1.109";
 
 /// Runs the Python steps, or says loudly that there is no Python for them.
 pub(crate) fn steps(steps: &mut Steps) {
@@ -96,7 +98,10 @@ fn install(python: &Path, wheel: &Path) -> Result<tempfile::TempDir> {
     let mut probe = command(folder.path());
     probe.args(["-c", "import headroom, sys; assert headroom.__file__.startswith(sys.prefix), headroom.__file__"]);
     run(probe)?;
-    pip_install(&environment, &["-r".as_ref(), &cargo::root().join("bindings-python/tests/requirements.txt")])?;
+    let tests = cargo::root().join("bindings-python/tests");
+    let of_litellm = tests.join("requirements-litellm.txt");
+    pip_install(&environment, &["-r".as_ref(), &tests.join("requirements.txt"), "-r".as_ref(), &of_litellm])?;
+    pip_install(&environment, &["--no-deps".as_ref(), LITELLM.as_ref()])?;
     Ok(folder)
 }
 

@@ -29,6 +29,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_core.after_fork)
 
 if TYPE_CHECKING:
+    from ._proxy import Proxy, start_proxy
     from .client import HeadroomClient
     from .shared_context import SharedContext
 
@@ -50,6 +51,7 @@ __all__ = [
     "PipelineExtensionManager",
     "PipelineStage",
     "ProviderError",
+    "Proxy",
     "SharedContext",
     "StorageError",
     "TokenizationError",
@@ -61,6 +63,7 @@ __all__ = [
     "compress",
     "retrieve",
     "retrieve_tool",
+    "start_proxy",
 ]
 
 
@@ -76,4 +79,8 @@ if not TYPE_CHECKING:  # Type checkers shall tell which names there are not.
             from .shared_context import SharedContext
 
             return SharedContext
+        if name in ("Proxy", "start_proxy"):
+            from . import _proxy
+
+            return getattr(_proxy, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -171,6 +171,51 @@ class Door:
     def stop(self) -> None:
         """Ends what runs."""
 
+@final
+class Tasks:
+    """The tasks of an extension's crew."""
+
+    def take(self) -> tuple[Any, bool] | None:
+        """Waits for the next task: a ``Job`` or a coroutine's call that is to be cancelled, and whether a further
+        thread is needed to take the one after it. Nothing at the end."""
+
+@final
+class Job:
+    """One call of an extension."""
+
+    def event(self) -> PipelineEvent | None:
+        """The event to call the extension with; nothing when nobody waits any more."""
+
+    def runs(self, call: Any) -> bool:
+        """Says which call runs the coroutine; false when nobody waits for it."""
+
+    def done(self, value: Any, error: BaseException | None) -> None:
+        """Takes what the extension returned or raised."""
+
+@final
+class RunningProxy:
+    """A proxy that listens. It ends with this object at the latest."""
+
+    @property
+    def address(self) -> str:
+        """The address and the port that it listens on, as they stand in a URL."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+
+    def stop(self) -> None:
+        """Takes no new connection, waits for what is under way within the drain limit, and ends."""
+
+def start_proxy(
+    given_options: dict[str, Any], config: bool, path: Any, extensions: Any, found: Sequence[Any]
+) -> RunningProxy:
+    """Starts a proxy with options and extensions; ``found`` are those that entry points offer. ``config`` is whether
+    the configuration is read, and ``path`` which file of it."""
+
+def take_record() -> tuple[str, int, str]:
+    """Waits for the next record that a thread without an interpreter logged: logger, level, sentence."""
+
 def compress(messages: Any, arguments: dict[str, Any]) -> CompressResult:
     """Compresses a list of messages or a request body."""
 

@@ -18,7 +18,7 @@ from . import _core
 Done = Callable[[Any, "BaseException | None"], None]
 
 
-class _Call:
+class Call:
     """One call of user code, or one coroutine of it, on an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, done: Done) -> None:
@@ -83,17 +83,17 @@ def on_loop(
     done: Done,
     loop: asyncio.AbstractEventLoop,
     context: contextvars.Context,
-) -> _Call:
+) -> Call:
     """Calls a function on the loop of a waiting task, with the task's context variables."""
-    call = _Call(loop, done)
+    call = Call(loop, done)
     loop.call_soon_threadsafe(call.call, function, args, context=context)
     return call
 
 
-def on_package_loop(awaitable: Awaitable[Any], done: Done) -> _Call:
+def on_package_loop(awaitable: Awaitable[Any], done: Done) -> Call:
     """Waits for a coroutine whose caller is blocked, on a loop thread of this package."""
-    loop = _LoopThread.free().loop
-    call = _Call(loop, done)
+    loop = LoopThread.free().loop
+    call = Call(loop, done)
     loop.call_soon_threadsafe(call.wait, awaitable, context=contextvars.copy_context())
     return call
 
@@ -102,7 +102,7 @@ class _Worker:
     """A call on a thread of its own. Python cannot end a thread, so a late answer is let go."""
 
     def __init__(self) -> None:
-        self.waiting: _Call | None = None
+        self.waiting: Call | None = None
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -139,7 +139,7 @@ def on_thread(
         if loop is None:
             worker.waiting = copied.run(on_package_loop, value, done)
         else:
-            worker.waiting = call = _Call(loop, done)
+            worker.waiting = call = Call(loop, done)
             loop.call_soon_threadsafe(call.wait, value, context=copied)
         if worker.cancelled:
             worker.waiting.cancel()
@@ -148,24 +148,24 @@ def on_thread(
     return worker
 
 
-class _LoopThread:
+class LoopThread:
     """An event loop on a daemon thread.
 
-    There is one for the package. A coroutine on it that calls a blocking function of this package blocks it, so the
-    coroutines of that call get the next one.
+    There is one for the package, and one for each extension of a proxy. A coroutine on it that calls a blocking
+    function of this package blocks it, so the coroutines of that call get the next one.
     """
 
-    _first: _LoopThread | None = None
+    _first: LoopThread | None = None
     _here = threading.local()
     _lock = threading.Lock()
 
     def __init__(self) -> None:
-        self.next: _LoopThread | None = None
+        self.next: LoopThread | None = None
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="headroom-loop", daemon=True).start()
 
     def _run(self) -> None:
-        _LoopThread._here.thread = self
+        LoopThread._here.thread = self
         asyncio.set_event_loop(self.loop)
         while True:
             try:
@@ -173,12 +173,23 @@ class _LoopThread:
             except BaseException:
                 # An exit that a coroutine asked for reaches its caller by its future; the others still need the loop.
                 continue
+            self.loop.close()
             return
 
+    def stop(self) -> None:
+        """Cancels what runs on the loop, and ends it."""
+
+        def end() -> None:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.call_soon(self.loop.stop)
+
+        self.loop.call_soon_threadsafe(end)
+
     @classmethod
-    def free(cls) -> _LoopThread:
+    def free(cls) -> LoopThread:
         """A loop thread that the calling thread does not block."""
-        here: _LoopThread | None = getattr(cls._here, "thread", None)
+        here: LoopThread | None = getattr(cls._here, "thread", None)
         with cls._lock:
             if here is not None:
                 here.next = here.next or cls()
@@ -228,4 +239,4 @@ async def in_worker(function: Callable[..., Any], *args: Any, **kwargs: Any) -> 
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_LoopThread._after_fork)
+    os.register_at_fork(after_in_child=LoopThread._after_fork)

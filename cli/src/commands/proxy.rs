@@ -30,6 +30,9 @@ pub(crate) fn run(
     if let Some(token) = asked.token {
         options.token = Some(Secret::new(token));
     }
+    if let Some(sentence) = options.packages_left_out() {
+        screen.say(&sentence);
+    }
     raise_file_limit();
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     runtime.block_on(async {
@@ -87,7 +90,7 @@ pub(super) fn told(error: &StartError) -> Failure {
     let hint = match error {
         StartError::NoToken(_) => Some("set HEADROOM_PROXY_TOKEN, and let clients send it as x-headroom-proxy-token"),
         StartError::Listen { .. } => Some("--port 0 takes a free port"),
-        StartError::Configuration(_) | StartError::Refused(_) => None,
+        StartError::Configuration(_) | StartError::Threads(_) | StartError::Refused(_) => None,
     };
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);

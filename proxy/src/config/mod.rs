@@ -12,6 +12,7 @@
 //! The file is the one that the caller names, else `HEADROOM_CONFIG`, else `~/.headroom/headroom.toml` when it is there.
 //! A file in the working folder is not read: a repository that somebody cloned must not say where keys are sent.
 
+mod call;
 mod environment;
 mod file;
 
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::error::StartError;
 use crate::options::ProxyOptions;
 
+pub use call::{Beside, of_call};
 pub use environment::TABLE as ENVIRONMENT;
 
 /// The options of the file and the environment of this process.
@@ -38,16 +40,18 @@ fn load_from(
     home: Option<PathBuf>,
 ) -> Result<ProxyOptions, StartError> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let named = file.map(Path::to_owned).or_else(|| variable("HEADROOM_CONFIG").map(PathBuf::from));
-    let mut options = match named {
+    let mut options = match file_of(file, variable, home) {
         Some(path) => file::read(&path)?,
-        None => match home.map(|home| home.join(".headroom").join("headroom.toml")).filter(|path| path.exists()) {
-            Some(path) => file::read(&path)?,
-            None => ProxyOptions::default(),
-        },
+        None => ProxyOptions::default(),
     };
     environment::apply(&mut options, variable)?;
     Ok(options)
+}
+
+/// The file that is read: one that is named must be there, the usual one may be.
+fn file_of(file: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let named = file.map(Path::to_owned).or_else(|| variable("HEADROOM_CONFIG").map(PathBuf::from));
+    named.or_else(|| home.map(|home| home.join(".headroom").join("headroom.toml")).filter(|path| path.exists()))
 }
 
 #[cfg(test)]
