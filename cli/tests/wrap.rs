@@ -1,6 +1,7 @@
 //! `headroom wrap` around scripts that ask their provider, a scripted upstream behind it.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod command;
 
