@@ -65,6 +65,28 @@ export declare class Manager {
   emit(head: string, dispatch: Dispatch | null, abort: Abort): Promise<Outcome>
 }
 
+/** A proxy; it ends with this object at the latest. */
+export declare class ProxyServer {
+  /** One that has not started. */
+  constructor()
+  /** Gives the packages whose extensions shall run, as a JSON list. */
+  packages(arguments: ProxyArguments): Outcome
+  /**
+   * Starts; gives `{address, port}` when it listens. The dispatcher is also told what is logged.
+   *
+   * # Errors
+   * When no promise can be made; everything else is in the outcome.
+   */
+  start(arguments: ProxyArguments, manager: Manager, dispatch: Dispatch, abort: Abort): Promise<Outcome>
+  /**
+   * Takes no new connection, waits for what is under way within the drain limit, and ends.
+   *
+   * # Errors
+   * As [`ProxyServer::start`].
+   */
+  close(abort: Abort): Promise<Outcome>
+}
+
 /**
  * One request. `prepare` comes first, then `postSend` and `responseReceived`, then `finish`; an answer from `prepare`
  * is the answer of an extension, and then only `responseReceived` and `finish` follow.
@@ -195,6 +217,16 @@ export interface Outcome {
   failure: Failure | null
   /** What was logged meanwhile. */
   logged: Array<Logged>
+}
+
+/** What a proxy is started with. */
+export interface ProxyArguments {
+  /** Options as a JSON object with names in snake case. */
+  options: string
+  /** Whether the configuration is read. */
+  config: boolean
+  /** Which file of it. */
+  path: string | null
 }
 
 /** A request as it is before the first stage. */

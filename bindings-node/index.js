@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.Abort = nativeBinding.Abort
 module.exports.EventFields = nativeBinding.EventFields
 module.exports.Manager = nativeBinding.Manager
+module.exports.ProxyServer = nativeBinding.ProxyServer
 module.exports.RequestRun = nativeBinding.RequestRun
 module.exports.answerToolCall = nativeBinding.answerToolCall
 module.exports.compress = nativeBinding.compress

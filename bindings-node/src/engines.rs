@@ -19,10 +19,7 @@ static ENGINES: Mutex<Option<HashMap<String, Engine>>> = Mutex::new(None);
 /// [`ErrorKind::Configuration`] when the store is none of these. A store that cannot be opened is not an error here: the
 /// first original that needs it meets that.
 pub(crate) fn engine(store: Option<&str>) -> Result<Engine> {
-    let spec = match store {
-        Some(store) => absolute(store),
-        None => default_spec()?,
-    };
+    let spec = spec(store)?;
     if let Some(engine) = known(|engines| engines.get(&spec).cloned()) {
         return Ok(engine);
     }
@@ -35,6 +32,14 @@ pub(crate) fn engine(store: Option<&str>) -> Result<Engine> {
         return Err(failed);
     }
     Ok(known(|engines| engines.entry(spec).or_insert(made).clone()))
+}
+
+/// What a store is known by: the default one for `None`.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when there is no default.
+pub(crate) fn spec(store: Option<&str>) -> Result<String> {
+    store.map_or_else(default_spec, |store| Ok(absolute(store)))
 }
 
 /// The store of an engine.

@@ -3,7 +3,7 @@
 //! A call of the engine has one function, its dispatcher, which knows the caller's extensions, hooks and progress handler.
 //! It is called on its own thread with the catching call, so a throw is an error here and the process lives; it gives
 //! text, nothing, or a promise of either; what rings for its thread is weak, so Node can exit; and all is released with
-//! the call.
+//! the call. Threads of a host have no such call; they cross as [`host_callback`] says.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use napi::{Env, Status};
 
 use crate::error::from_javascript;
 use crate::event::EventFields;
+use crate::host_callback;
 use crate::task::{self, Task};
 use crate::timer::{DEFAULT_TIMEOUT, TokioTimer};
 
@@ -46,7 +47,7 @@ impl Target {
 }
 
 /// Target, place among the targets of its kind, the argument as JSON, messages as JSON, fields on request.
-type Arguments = FnArgs<(&'static str, u32, String, Option<String>, Option<EventFields>)>;
+pub(crate) type Arguments<Name = &'static str> = FnArgs<(Name, u32, String, Option<String>, Option<EventFields>)>;
 /// A promise comes last: to find that something is none costs as much as a crossing.
 type Returned = Either3<String, Null, PromiseRaw<'static, Either<String, Null>>>;
 
@@ -90,7 +91,7 @@ type Answer = Result<Option<String>>;
 /// What user code gave as a promise, when it is there.
 type Promised = Arc<Mutex<Option<Answer>>>;
 
-/// Calls user code of the call whose future is polled, and waits for its answer.
+/// Calls user code of the call whose future is polled, or of the host whose thread this is, and waits for its answer.
 ///
 /// # Errors
 /// [`ErrorKind::Extension`] with what user code threw as its cause, or when its environment closed.
@@ -102,6 +103,9 @@ pub(crate) async fn call(
     fields: Option<EventFields>,
 ) -> Answer {
     let answer = async {
+        if let Some(host) = host_callback::owner() {
+            return host.call((target.name().to_owned(), index, argument, messages, fields).into()).await;
+        }
         task::javascript_thread().await?;
         match cross((target.name(), index, argument, messages, fields).into()).map_err(from_javascript)? {
             Either::A(answer) => Ok(answer),

@@ -1,11 +1,11 @@
-//! What the engine logs, kept for the caller on whose behalf it was logged.
+//! What the engine logs, kept for the caller on whose behalf it was logged, or told the host whose thread logs it.
 
 use std::sync::{Mutex, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use napi_derive::napi;
 
-use crate::task;
+use crate::{host_callback, task};
 
 /// One warning or error.
 #[napi(object, object_from_js = false, use_nullable = true)]
@@ -16,6 +16,14 @@ pub struct Logged {
     pub logger: String,
     /// The sentence.
     pub message: String,
+}
+
+impl Logged {
+    fn of(record: &Record<'_>) -> Self {
+        let level = if record.level() == Level::Error { "error" } else { "warn" };
+        let logger = record.target().replace("::", ".").replacen("headroom_core", "headroom", 1);
+        Self { level: level.into(), logger, message: record.args().to_string() }
+    }
 }
 
 /// What was logged during a call.
@@ -44,9 +52,9 @@ impl Log for Bridge {
             return;
         }
         if let Some(task) = task::current() {
-            let level = if record.level() == Level::Error { "error" } else { "warn" };
-            let logger = record.target().replace("::", ".").replacen("headroom_core", "headroom", 1);
-            task.records.lock().push(Logged { level: level.into(), logger, message: record.args().to_string() });
+            task.records.lock().push(Logged::of(record));
+        } else if let Some(host) = host_callback::owner() {
+            host.tell(&Logged::of(record));
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use headroom_core::extension::{BoxFuture, Timer};
 use napi::bindgen_prelude::within_runtime_if_available;
+use napi::tokio::runtime::Handle;
 
 /// How long a JavaScript handler may take when nothing declares another limit.
 ///
@@ -14,7 +15,7 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2000);
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The timer of futures that [`crate::enter`] runs, on whichever thread.
+/// The timer of futures that [`crate::enter`] or a host runs, on whichever thread.
 #[derive(Debug)]
 pub(crate) struct TokioTimer;
 
@@ -24,7 +25,8 @@ impl Timer for TokioTimer {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // The JavaScript thread is no thread of the runtime.
-        Box::pin(within_runtime_if_available(|| napi::tokio::time::sleep(duration)))
+        let sleep = || napi::tokio::time::sleep(duration);
+        // The JavaScript thread is of no runtime. A host's threads are of its own one, which outlives that of calls.
+        Box::pin(if Handle::try_current().is_ok() { sleep() } else { within_runtime_if_available(sleep) })
     }
 }

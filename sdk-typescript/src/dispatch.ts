@@ -5,7 +5,7 @@ import type { EventFields } from "headroom-native";
 import { isRecord } from "./errors";
 import type { CompressContext, CompressEvent, HookMessages, HooksLike } from "./hooks";
 import type { LiveData } from "./live-data";
-import { UserFailure } from "./native";
+import { tell, UserFailure, type Logged } from "./native";
 import type { PipelineEvent, PipelineExtension } from "./pipeline";
 import { tellProgress, type OnPipelineEvent, type PipelineEventArguments } from "./progress";
 import { looksLikeEvent, RunningEvent, typeName, type EventHead } from "./running-event";
@@ -30,9 +30,14 @@ export interface UserCode {
 }
 
 /** Makes the dispatcher of a call, or `null` when the call has no user code. */
-export function dispatcher(code: UserCode): Dispatch | null {
-  if (code.extensions.length === 0 && code.hooks.length === 0 && !code.onPipelineEvent) return null;
+export function dispatcher(code: UserCode): Dispatch | null;
+/** Makes the dispatcher of a host, which is told what is logged even when there is no user code. */
+export function dispatcher(code: UserCode, isHost: true): Dispatch;
+export function dispatcher(code: UserCode, isHost = false): Dispatch | null {
+  const hasUserCode = code.extensions.length > 0 || code.hooks.length > 0 || code.onPipelineEvent !== null;
+  if (!hasUserCode && !isHost) return null;
   return (target, index, argument, messages, fields) => {
+    if (target === "log") return logged(argument);
     try {
       const [returned, close] = start(code, target, index, argument, messages, fields);
       if (!isThenable(returned)) return close(returned);
@@ -41,6 +46,16 @@ export function dispatcher(code: UserCode): Dispatch | null {
       return fail(thrown);
     }
   };
+}
+
+/** Writes a record as the calls of this package do. Nobody would catch what is thrown here. */
+function logged(argument: string): null {
+  try {
+    tell(JSON.parse(argument) as Logged);
+  } catch {
+    // A console that fails must not end the process.
+  }
+  return null;
 }
 
 function fail(thrown: unknown): never {

@@ -47,6 +47,7 @@ export {
   type PipelineMetadata,
   type PipelineOperation,
 } from "./pipeline";
+export { startProxy, type ProxyExtension, type ProxyOptions, type ProxyServer } from "./proxy";
 export { PipelineExtensionManager, type PipelineExtensionManagerOptions } from "./manager";
 export { SharedContext, type SharedContextOptions, type SharedContextStats } from "./shared-context";
 export {

@@ -23,6 +23,14 @@ function describe(thrown: unknown): string {
   }
 }
 
+/** One record of the engine's log. */
+export type Logged = native.Outcome["logged"][number];
+
+/** Writes a record to the console. */
+export function tell({ level, logger, message }: Logged): void {
+  console[level === "error" ? "error" : "warn"](`[${logger}] ${message}`);
+}
+
 /** Makes a call that ends when the signal says so. */
 export async function call(
   signal: AbortSignal | null | undefined,
@@ -34,9 +42,7 @@ export async function call(
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const outcome = await start(abort);
-    for (const { level, logger, message } of outcome.logged) {
-      console[level === "error" ? "error" : "warn"](`[${logger}] ${message}`);
-    }
+    outcome.logged.forEach(tell);
     if (outcome.failure) {
       if (outcome.failure.code === "aborted") signal?.throwIfAborted();
       throw thrown(outcome.failure);

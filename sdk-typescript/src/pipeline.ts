@@ -151,6 +151,17 @@ export function oneOrMany<T extends object>(given: T | readonly T[] | null | und
   return Array.isArray(given) ? [...(given as readonly T[])] : [given as T];
 }
 
+/** What is given as an extension, as an object: a class is instantiated, and a function is called with every event. */
+export function asExtension(given: object): object {
+  if (typeof given !== "function" || "onPipelineEvent" in given) return given;
+  const prototype: unknown = given.prototype;
+  if (typeof (prototype as Partial<PipelineExtension> | undefined)?.onPipelineEvent === "function") {
+    return new (given as new () => object)();
+  }
+  const onPipelineEvent = given as PipelineExtension["onPipelineEvent"];
+  return { ...given, name: given.name === "" ? "extension" : given.name, onPipelineEvent };
+}
+
 /** The objects that are extensions. */
 export function onlyExtensions(objects: readonly object[]): PipelineExtension[] {
   return objects.filter(

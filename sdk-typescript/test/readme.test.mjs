@@ -118,6 +118,16 @@ test("the examples around clients run, streams included", async () => {
   });
 });
 
+test("the example of a proxy in the process runs", async () => {
+  await withProvider(async (url, requests) => {
+    const file = join(FOLDER, "out", `sdk_${numberOf("startProxy(")}.mjs`);
+    writeFileSync(file, readFileSync(file, "utf8").replace("https://api.openai.com", url));
+    const { stdout } = await run("sdk", numberOf("startProxy("), { OPENAI_API_KEY: "k" });
+    assert.equal(stdout, "Hello é\n");
+    assert.equal(requests[0].headers["x-team"], "search");
+  });
+});
+
 test("the examples of a context engine and of a proxy that cannot be reached run", async () => {
   await run("sdk", numberOf("registerContextEngine"));
   const { stdout, stderr } = await run("sdk", numberOf("baseUrl:"));
@@ -131,6 +141,6 @@ test("handlers with one parameter or both, hooks of both kinds and CommonJS have
 });
 
 test("every example is run by a test", () => {
-  const run = ["apiKey, onPipelineEvent }", "hooks: {", "answerToolCall", "new Anthropic()", "headroomMiddleware(", "registerContextEngine", "baseUrl:"];
+  const run = ["apiKey, onPipelineEvent }", "hooks: {", "answerToolCall", "new Anthropic()", "headroomMiddleware(", "registerContextEngine", "startProxy(", "baseUrl:"];
   assert.deepEqual(new Set(run.map(numberOf)), new Set(EXAMPLES.sdk.keys()));
 });
