@@ -255,8 +255,7 @@ mod tests {
     #[test]
     fn tool_search_stays_as_it_is_set_and_off_before_other_upstreams() {
         assert_eq!(variables(&setup("claude", &[("ENABLE_TOOL_SEARCH", "0")])), "ANTHROPIC_BASE_URL=@\n");
-        let mut upstreams = Upstreams::default();
-        upstreams.anthropic = "https://gateway.example".parse().unwrap();
+        let upstreams = Upstreams { anthropic: "https://gateway.example".parse().unwrap(), ..Upstreams::default() };
         let setup = Setup::of(Agent::Claude, BASE, &upstreams, |_| None).unwrap();
         assert_eq!(variables(&setup), "ANTHROPIC_BASE_URL=@\n");
     }

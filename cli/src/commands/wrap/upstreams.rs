@@ -49,8 +49,7 @@ mod tests {
 
     #[test]
     fn the_configuration_wins() {
-        let mut configured = Upstreams::default();
-        configured.anthropic = "https://mine.example".parse().unwrap();
+        let configured = Upstreams { anthropic: "https://mine.example".parse().unwrap(), ..Upstreams::default() };
         let given = [("ANTHROPIC_BASE_URL", "https://gateway.example")];
         assert_eq!(adopted(Agent::Claude, configured.clone(), &given).unwrap(), configured);
     }
