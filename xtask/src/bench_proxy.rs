@@ -34,7 +34,8 @@ const ROWS: [(&str, u32, &str, &str); 6] = [
     ("stream of 100 events", 1, "stream.json", "same"),
 ];
 
-/// Runs everything and prints the tables. Needs `wrk` and `curl`; nginx and the peers are measured when they are there.
+/// Runs everything and prints the tables. Needs `wrk` and `curl`; nginx is measured when it is there, and the peer is
+/// installed from the package index unless it is there already.
 ///
 /// # Errors
 /// When a build fails, a needed program is missing, or a measurement fails.
@@ -48,7 +49,7 @@ pub(crate) fn run(with_peers: bool, is_markdown: bool) -> Result<()> {
     let upstream = Running::upstream()?;
     let mut table = Table::new(["", "requests/s", "p50 ms", "p99 ms"]);
     let mut others = Table::new(["", "ready ms", "first byte ms", "idle MB", "after load MB"]);
-    for program in programs(with_peers) {
+    for program in programs(with_peers)? {
         let running = match program.start(&upstream, folder.path()) {
             Ok(running) => running,
             Err(error) => {
@@ -94,12 +95,13 @@ enum Program {
     Peer { name: &'static str, command: PathBuf },
 }
 
-fn programs(with_peers: bool) -> Vec<Program> {
+fn programs(with_peers: bool) -> Result<Vec<Program>> {
     let mut programs = vec![Program::Direct, Program::Nginx, Program::Headroom];
-    if with_peers && let Some(python) = PEERS[0].installed() {
+    if with_peers {
+        let python = PEERS[0].install_proxy()?;
         programs.push(Program::Peer { name: PEERS[0].package, command: python.with_file_name("headroom") });
     }
-    programs
+    Ok(programs)
 }
 
 impl Program {

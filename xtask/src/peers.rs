@@ -33,6 +33,14 @@ impl Peer {
         python::environment_with(&self.environment(), &format!("{}=={}", self.package, self.version))
     }
 
+    /// As [`Peer::install`], with what its own proxy needs.
+    ///
+    /// # Errors
+    /// As [`Peer::install`].
+    pub(crate) fn install_proxy(&self) -> Result<PathBuf> {
+        python::environment_with(&self.environment(), &format!("{}[proxy]=={}", self.package, self.version))
+    }
+
     /// Its Python, where the version that is measured is installed.
     pub(crate) fn installed(&self) -> Option<PathBuf> {
         let python = self.environment().join("bin/python");
