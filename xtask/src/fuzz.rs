@@ -15,6 +15,9 @@ pub(crate) struct FuzzOptions {
     /// How long new texts are tried.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// How many texts are tried at most.
+    #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+    texts: u64,
     /// Other texts for another number.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -24,9 +27,9 @@ pub(crate) struct FuzzOptions {
 }
 
 impl FuzzOptions {
-    /// A short run with the same texts every time, for what every change must pass.
+    /// The same texts every time and on every machine, for what every change must pass: about 15 seconds.
     pub(crate) fn short() -> Self {
-        Self { seconds: 15, seed: 0, cases: None }
+        Self { seconds: u64::from(u32::MAX), texts: 400, seed: 0, cases: None }
     }
 }
 
@@ -35,9 +38,12 @@ impl FuzzOptions {
 /// # Errors
 /// When a text breaks what must hold; the output names the file that it is in.
 pub(crate) fn run(options: &FuzzOptions) -> Result<()> {
-    run_command(cargo::command(["build", "--locked", "-p", "headroom-core", "--example", "fuzz"]))?;
+    // With the whole workspace the features are those of `cargo test --workspace`, which has built it.
+    run_command(cargo::command(["build", "--workspace", "--locked", "--example", "fuzz"]))?;
     let mut command = Command::new(cargo::target().join("debug/examples/fuzz"));
-    command.args([options.seconds.to_string(), options.seed.to_string()]).arg(cargo::target().join("xtask/fuzz"));
+    command
+        .args([options.seconds, options.texts, options.seed].map(|number| number.to_string()))
+        .arg(cargo::target().join("xtask/fuzz"));
     command.args(["tests/cases", "tests/vectors", "tests/detection"].map(|folder| cargo::root().join(folder)));
     command.args(&options.cases);
     run_command(command)

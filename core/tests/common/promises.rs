@@ -91,6 +91,11 @@ impl Checker {
 pub(crate) fn check_verbatim(name: &str, text: &str, small: &str, quotable: bool) {
     let mut rest = text;
     for line in small.split('\n') {
+        // A text may hold a line that reads like a label, too; what stands between labels has to be found either way.
+        let pieces = without_labels(line);
+        if pieces.is_empty() {
+            continue;
+        }
         let whole = find_line(rest, line);
         if let Some(end) = whole {
             rest = &rest[end..];
@@ -99,7 +104,7 @@ pub(crate) fn check_verbatim(name: &str, text: &str, small: &str, quotable: bool
         if quotable {
             assert!(line.starts_with('[') && line.ends_with(']'), "{name} shows half of a line: {line:?}");
         }
-        for piece in without_labels(line) {
+        for piece in pieces {
             let at = rest.find(piece);
             let at = at.unwrap_or_else(|| panic!("{name} shows what the original has not: {piece:?} in\n{small}"));
             rest = &rest[at + piece.len()..];
