@@ -105,8 +105,10 @@ async fn pass(
 
     // The stages for the APIs that are known; the rest passes.
     match exchange.route.api {
-        Some(Api::Responses) if parts.method == Method::GET => websocket::run(stack, exchange, parts, body).await,
-        Some(api) => lifecycle::run(stack, exchange, api, parts, body).await,
+        Some(Api::Responses) if parts.method == Method::GET => {
+            Box::pin(websocket::run(stack, exchange, parts, body)).await
+        }
+        Some(api) => Box::pin(lifecycle::run(stack, exchange, api, parts, body)).await,
         None => forward::forward(stack, exchange, parts, body).await,
     }
 }

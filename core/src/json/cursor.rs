@@ -177,11 +177,12 @@ impl<'d> Cursor<'d> {
     /// Whether the value is this string, however it is spelt.
     #[must_use]
     pub fn is_string(&self, text: &str) -> bool {
-        self.as_content().is_some_and(|content| {
-            // An escape is longer than what it stands for.
-            content == text
-                || content.len() > text.len() && content.contains('\\') && self.as_str().as_deref() == Some(text)
-        })
+        let [b'"', content @ .., b'"'] = self.raw().as_bytes() else { return false };
+        // An escape is longer than what it stands for.
+        content == text.as_bytes()
+            || content.len() > text.len()
+                && memchr::memchr(b'\\', content).is_some()
+                && self.as_str().as_deref() == Some(text)
     }
 
     fn is_container(&self) -> bool {

@@ -55,7 +55,7 @@ pub(crate) struct Ready {
     /// Under what its answer is kept.
     key: Option<Key>,
     /// When calls of the retrieval tool are answered here.
-    ticket: Option<Ticket>,
+    ticket: Option<Box<Ticket>>,
 }
 
 /// Takes a request through the stages, to its upstream and back.
@@ -73,8 +73,9 @@ pub(crate) async fn run(
     let request = Request { stack: Arc::clone(stack), exchange: Arc::clone(exchange), api, parts, bytes, frame: None };
     match request.prepare().await {
         Prepared::Ready(ready) => request.send(*ready).await,
-        Prepared::Answered(run, facts, answer) => answer::respond(&request, *run, &facts, answer).await,
-        Prepared::Cached(run, kept) => cached::respond(&request, *run, kept).await,
+        // What is rarer has a place of its own, so that the future of every request stays small.
+        Prepared::Answered(run, facts, answer) => Box::pin(answer::respond(&request, *run, &facts, answer)).await,
+        Prepared::Cached(run, kept) => Box::pin(cached::respond(&request, *run, kept)).await,
         Prepared::Refused(error) => Err(ProxyError::Refused(error)),
         Prepared::AsItCame { failed } => request.pass(failed).await,
     }
@@ -135,7 +136,7 @@ impl Request {
             run.post_send(Some(response.status().as_u16()), Some(shown)).await.map_err(ProxyError::Refused)?;
         }
         if let Some(rounds) = rounds {
-            response = retrieval::answer(rounds, response).await?;
+            response = Box::pin(retrieval::answer(rounds, response)).await?;
         }
         outcome::describe(response.headers_mut(), run.result());
         if let Some(key) = key.filter(|_| response::may_be_kept(&response)) {
@@ -145,6 +146,6 @@ impl Request {
         if !is_read {
             return Ok(response::pass(&stack, &exchange, api, facts.stream, response));
         }
-        response::receive(response::Received { stack, exchange, api, facts, run, sent }, response).await
+        Box::pin(response::receive(response::Received { stack, exchange, api, facts, run, sent }, response)).await
     }
 }

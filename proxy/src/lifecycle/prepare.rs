@@ -83,7 +83,8 @@ impl Request {
             Some(_) => Recalled::as_it_came(&original),
             None => retrieval::recall(&self.stack, self.api, self.exchange.route.counts, &original).await,
         };
-        let tools = body.tools();
+        let is_looked_at = self.stack.extensions.enabled() || self.stack.cache.is_on();
+        let tools = if is_looked_at { body.tools() } else { None };
         let Ok(mut run) = self.begin(body, &facts) else { return Prepared::AsItCame { failed: true } };
         if let Some(message) = changed_at {
             run.prefix_changed_at(message);

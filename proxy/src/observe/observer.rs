@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -60,11 +61,16 @@ impl Default for ObserveOptions {
 #[derive(Clone)]
 pub struct Observer(Arc<Inner>);
 
+/// A record that is made when it is taken.
+type Later = Box<dyn FnOnce() -> RequestRecord + Send>;
+
 struct Inner {
     options: ObserveOptions,
     started: Instant,
     started_ms: u64,
     state: Mutex<State>,
+    /// What is still to be taken, before anybody looks.
+    later: Mutex<Vec<Later>>,
     /// The number of the newest request, for pages that wait for it.
     newest: watch::Sender<u64>,
     closed: CancellationToken,
@@ -96,6 +102,7 @@ impl Observer {
             started: Instant::now(),
             started_ms,
             state: Mutex::new(state),
+            later: Mutex::default(),
             newest: watch::Sender::new(0),
             closed: CancellationToken::new(),
         }))
@@ -108,7 +115,29 @@ impl Observer {
     }
 
     /// Takes what is to be told of a request, once, when it is over.
-    pub fn record(&self, mut record: RequestRecord) {
+    pub fn record(&self, record: RequestRecord) {
+        self.take(&mut self.state(), record);
+    }
+
+    /// As [`record`](Self::record), once the task that calls this has nothing more to do at the moment: the client has its
+    /// answer before anything is counted. Whoever looks sees it in any case.
+    pub(crate) fn record_later(&self, record: impl FnOnce() -> RequestRecord + Send + 'static) {
+        let is_first = {
+            let mut later = self.later();
+            later.push(Box::new(record));
+            later.len() == 1
+        };
+        match Handle::try_current() {
+            Ok(runtime) if is_first => {
+                let observer = self.clone();
+                runtime.spawn(async move { drop(observer.state()) });
+            }
+            Ok(_) => {}
+            Err(_) => drop(self.state()),
+        }
+    }
+
+    fn take(&self, state: &mut State, mut record: RequestRecord) {
         let inner = &*self.0;
         if !inner.options.dashboard_texts {
             record.changes = Vec::new();
@@ -116,18 +145,11 @@ impl Observer {
         record.bound();
         let nanodollars = inner.options.prices.nanodollars(&record.model, record.tokens_removed());
         let more = Totals::of(&record, nanodollars);
-        let number = {
-            let state = &mut *self.state();
-            state.statistics.add(&record, &more);
-            state.history.add(record.time_ms, &more);
-            state.metrics.observe(&record, inner.options.names);
-            state.recent.add(record, nanodollars)
-        };
-        inner.newest.send_if_modified(|newest| {
-            let newer = number > *newest;
-            *newest = number.max(*newest);
-            newer
-        });
+        state.statistics.add(&record, &more);
+        state.history.add(record.time_ms, &more);
+        state.metrics.observe(&record, inner.options.names);
+        let number = state.recent.add(record, nanodollars);
+        inner.newest.send_replace(number);
     }
 
     /// Adds something to what `/stats` shows, under a name.
@@ -200,9 +222,19 @@ impl Observer {
         &self.0.closed
     }
 
-    /// Sums stay right when a thread died with the lock.
+    /// Everything that was told so far.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // Sums stay right when a thread died with the lock.
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = std::mem::take(&mut *self.later());
+        for record in later {
+            self.take(&mut state, record());
+        }
+        state
+    }
+
+    fn later(&self) -> MutexGuard<'_, Vec<Later>> {
+        self.0.later.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -133,8 +133,11 @@ impl PriceTable {
         Ok(self)
     }
 
-    /// List price of tokens in billionths of a dollar; none when the model has no known price.
+    /// List price of tokens in billionths of a dollar; none when there are some and the model has no known price.
     pub(super) fn nanodollars(&self, model: &str, tokens: u64) -> Option<u64> {
+        if tokens == 0 {
+            return Some(0);
+        }
         let model = model.strip_prefix("models/").unwrap_or(model);
         let fitting = self.prices.iter().filter(|(name, _)| fits(name, model));
         let (_, price) = fitting.max_by_key(|(name, _)| name.len())?;

@@ -24,30 +24,31 @@ impl Api {
     pub fn usage(self, response: &Value) -> Option<Usage> {
         let account = response.get(if self == Self::Gemini { "usageMetadata" } else { "usage" })?;
         account.as_object()?;
-        let count = |path: &str| account.pointer(path).and_then(Value::as_u64);
-        let sum = |paths: &[&str]| paths.iter().filter_map(|path| count(path)).fold(0, u64::saturating_add);
+        let count = |key: &str| account.get(key).and_then(Value::as_u64);
+        let detail = |details: &str, key: &str| account.get(details)?.get(key)?.as_u64();
+        let sum = |keys: &[&str]| keys.iter().filter_map(|key| count(key)).fold(0, u64::saturating_add);
         Some(match self {
             Self::Chat => Usage {
-                input: sum(&["/prompt_tokens"]),
-                cached: count("/prompt_tokens_details/cached_tokens")
-                    .or_else(|| count("/prompt_cache_hit_tokens"))
+                input: sum(&["prompt_tokens"]),
+                cached: detail("prompt_tokens_details", "cached_tokens")
+                    .or_else(|| count("prompt_cache_hit_tokens"))
                     .unwrap_or_default(),
-                output: sum(&["/completion_tokens"]),
+                output: sum(&["completion_tokens"]),
             },
             Self::Responses => Usage {
-                input: sum(&["/input_tokens"]),
-                cached: sum(&["/input_tokens_details/cached_tokens"]),
-                output: sum(&["/output_tokens"]),
+                input: sum(&["input_tokens"]),
+                cached: detail("input_tokens_details", "cached_tokens").unwrap_or_default(),
+                output: sum(&["output_tokens"]),
             },
             Self::Messages => Usage {
-                input: sum(&["/input_tokens", "/cache_creation_input_tokens", "/cache_read_input_tokens"]),
-                cached: sum(&["/cache_read_input_tokens"]),
-                output: sum(&["/output_tokens"]),
+                input: sum(&["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]),
+                cached: sum(&["cache_read_input_tokens"]),
+                output: sum(&["output_tokens"]),
             },
             Self::Gemini => Usage {
-                input: sum(&["/promptTokenCount", "/toolUsePromptTokenCount"]),
-                cached: sum(&["/cachedContentTokenCount"]),
-                output: sum(&["/candidatesTokenCount", "/thoughtsTokenCount"]),
+                input: sum(&["promptTokenCount", "toolUsePromptTokenCount"]),
+                cached: sum(&["cachedContentTokenCount"]),
+                output: sum(&["candidatesTokenCount", "thoughtsTokenCount"]),
             },
         })
     }

@@ -17,7 +17,7 @@ pub(crate) struct Recalled {
     /// The first entry at which a turn was put back before and is not now.
     pub(crate) changed_at: Option<usize>,
     /// When calls of the tool are answered here.
-    pub(crate) ticket: Option<Ticket>,
+    pub(crate) ticket: Option<Box<Ticket>>,
 }
 
 /// What is known of a conversation in which calls of the tool are answered.
@@ -82,6 +82,7 @@ fn ask_and_put_back(stack: &Stack, api: Api, body: &JsonBody) -> Option<Recalled
 fn put_back(api: Api, body: &JsonBody, survey: Survey, records: &[Option<Arc<Record>>]) -> Recalled {
     let restored = restore(api, body, &survey, records);
     let is_whole = survey.is_whole();
-    let ticket = restored.is_offered.then_some(Ticket { end: survey.history.end, restored: restored.turns, is_whole });
+    let ticket = || Box::new(Ticket { end: survey.history.end, restored: restored.turns, is_whole });
+    let ticket = restored.is_offered.then(ticket);
     Recalled { body: restored.body.unwrap_or_else(|| body.clone()), changed_at: restored.changed_at, ticket }
 }

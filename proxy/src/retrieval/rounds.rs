@@ -35,7 +35,7 @@ pub(crate) struct Rounds {
     parts: Parts,
     /// As it was sent last.
     body: Bytes,
-    ticket: Ticket,
+    ticket: Box<Ticket>,
     /// What the model said in the rounds that are over, and what it was answered.
     past: Vec<Round>,
 }
@@ -71,7 +71,7 @@ impl Rounds {
         wants_stream: bool,
         parts: Parts,
         body: Bytes,
-        ticket: Ticket,
+        ticket: Box<Ticket>,
     ) -> Self {
         Self { stack, exchange, api, wants_stream, parts, body, ticket, past: Vec::new() }
     }

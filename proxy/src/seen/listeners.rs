@@ -140,16 +140,17 @@ impl Listener for UsageListener {
                 }
             }
             Heard::Text { pieces, left, headers } if is_whole => {
-                let read = move || {
+                let usage = move || {
                     let text = decode::decoded(&headers, &joined(pieces), ACCOUNT_BYTES);
-                    if let Some(usage) = text.and_then(|text| api.usage_in(&text)) {
-                        seen.note(|record| record.usage = Some(usage));
-                    }
+                    text.and_then(|text| api.usage_in(&text))
                 };
                 if ACCOUNT_BYTES - left <= INLINE_BYTES {
-                    read();
+                    seen.note_last(|record| record.usage = usage());
                 } else {
-                    tasks.spawn_blocking(read);
+                    tasks.spawn_blocking(move || {
+                        let usage = usage();
+                        seen.note(|record| record.usage = usage);
+                    });
                 }
             }
             Heard::Text { .. } | Heard::TooMuch => {}

@@ -42,7 +42,12 @@ struct Draft {
     upstream: Option<Duration>,
     /// Whether the request left without what its stages decided.
     is_as_it_came: bool,
+    /// What is added when the client has its answer.
+    last: Option<Addition>,
 }
+
+/// Adds to a record what takes a while to find out.
+type Addition = Box<dyn FnOnce(&mut RequestRecord) + Send>;
 
 impl Seen {
     /// Nothing is told of this request.
@@ -61,6 +66,11 @@ impl Seen {
     /// Adds to the record.
     pub(crate) fn note(&self, add: impl FnOnce(&mut RequestRecord)) {
         self.draft(|draft| add(&mut draft.record));
+    }
+
+    /// Adds to the record when it is told, which is after the client has got its answer.
+    pub(crate) fn note_last(&self, add: impl FnOnce(&mut RequestRecord) + Send + 'static) {
+        self.draft(|draft| draft.last = Some(Box::new(add)));
     }
 
     /// Takes over how a client labels its request.
@@ -165,24 +175,33 @@ impl Draft {
             *self.upstream.get_or_insert_default() += asked.elapsed();
         }
     }
+
+    /// The record of a request that has taken so long.
+    fn record(mut self, whole: Duration) -> RequestRecord {
+        let mut record = self.record;
+        if let Some(add) = self.last.take() {
+            add(&mut record);
+        }
+        record.upstream_ms = self.upstream.map(milliseconds);
+        if record.total_ms == 0.0 {
+            // There was no answer.
+            record.total_ms = milliseconds(whole);
+        }
+        if self.is_as_it_came {
+            record.tokens_after = record.tokens_before;
+            record.transforms = Vec::new();
+            record.changes = Vec::new();
+        }
+        record
+    }
 }
 
 impl Drop for Growing {
     fn drop(&mut self) {
         let mut draft = std::mem::take(&mut *self.draft());
         draft.answered();
-        let mut record = draft.record;
-        record.upstream_ms = draft.upstream.map(milliseconds);
-        if record.total_ms == 0.0 {
-            // There was no answer.
-            record.total_ms = milliseconds(self.started.elapsed());
-        }
-        if draft.is_as_it_came {
-            record.tokens_after = record.tokens_before;
-            record.transforms = Vec::new();
-            record.changes = Vec::new();
-        }
-        self.observer.record(record);
+        let whole = self.started.elapsed();
+        self.observer.record_later(move || draft.record(whole));
     }
 }
 
