@@ -170,7 +170,8 @@ impl Rounds {
     ) -> Option<Continuation> {
         let Continuation { round: Round { response, .. }, calls, how, reach, .. } = refused;
         let is_unknown = reach == Reach::Id && code == Some(UNKNOWN_RESPONSE);
-        if !is_unknown && !(matches!(how, Answering::Originals) && is_about_the_request(status)) {
+        let may_be_too_large = matches!(how, Answering::Originals) && is_about_the_request(status);
+        if !is_unknown && !may_be_too_large {
             return None;
         }
         let reason = || {

@@ -77,6 +77,11 @@ fn api(name: &str) -> Api {
     }
 }
 
+fn stream(name: &str) -> Case {
+    let framing = if name.ends_with("json") { Framing::Array } else { Framing::Events };
+    Case { name: name.to_owned(), api: api(name), framing: Some(framing), bytes: recording(name) }
+}
+
 /// Recorded streams: thinking, signatures, tools, unknown events, and errors in the middle.
 pub(super) fn recorded() -> Vec<Case> {
     let names = [
@@ -90,24 +95,14 @@ pub(super) fn recorded() -> Vec<Case> {
         "gemini_text.json",
         "gemini_error.sse",
     ];
-    let case = |name: &str| {
-        let framing = if name.ends_with("json") { Framing::Array } else { Framing::Events };
-        Case { name: name.to_owned(), api: api(name), framing: Some(framing), bytes: recording(name) }
-    };
-    names.into_iter().map(case).collect()
+    names.map(stream).into()
 }
 
-/// Streams that end before their end.
+/// The first bytes of streams, in which to break off.
 pub(super) fn short() -> Vec<Case> {
     let names = ["chat_cut.sse", "responses_failed.sse", "messages_cut.sse", "gemini_cut.sse", "gemini_text.json"];
-    let mut cases = recorded();
-    cases.truncate(0);
-    for name in names {
-        let framing = if name.ends_with("json") { Framing::Array } else { Framing::Events };
-        let mut bytes = recording(name);
-        bytes.truncate(900);
-        cases.push(Case { name: name.to_owned(), api: api(name), framing: Some(framing), bytes });
-    }
+    let mut cases: Vec<Case> = names.map(stream).into();
+    cases.iter_mut().for_each(|case| case.bytes.truncate(900));
     cases
 }
 
