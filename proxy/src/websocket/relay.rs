@@ -92,7 +92,7 @@ impl Relay {
         log::debug!(target: "headroom.proxy", "{}: the WebSocket ends: {end:?}", self.exchange.id);
         // What was sent and not answered has failed.
         let sent = std::iter::from_fn(|| asked.try_recv().ok());
-        for Sent { asked, .. } in sent.chain(lanes.into_waiting()) {
+        for Sent { asked, .. } in lanes.into_waiting().chain(sent) {
             if let Some(asked) = asked {
                 asked.tell_failed().await;
             }
