@@ -41,12 +41,14 @@ pub(crate) struct Paced<B> {
     /// Runs while a piece is waited for; kept for the next time.
     timer: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
+    /// Why it broke off, until that is told.
+    broken: Option<axum::BoxError>,
 }
 
 impl<B> Paced<B> {
     /// A body of at most `limit` bytes, with at most `idle` between its pieces.
     pub(crate) fn new(inner: B, limit: Option<usize>, idle: Duration) -> Self {
-        Self { inner, left: limit.map(|limit| (limit, limit)), idle, timer: None, is_waiting: false }
+        Self { inner, left: limit.map(|limit| (limit, limit)), idle, timer: None, is_waiting: false, broken: None }
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -73,13 +75,21 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) else {
             return this.poll_idle(context).map(|()| Some(Err(Stopped::Idle(this.idle).into())));
         };
         this.is_waiting = false;
         let frame = match frame {
             Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            Some(Err(error)) => {
+                // hyper drops what it has not written yet when a body fails, so it is left a moment to write what came.
+                this.broken = Some(error.into());
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             None => return Poll::Ready(None),
         };
         if let (Some((left, limit)), Some(data)) = (&mut this.left, frame.data_ref()) {
@@ -165,5 +175,16 @@ mod tests {
         let stalling = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let error = read(stalling, 4, LONG).await.unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Stopped::Idle(LONG)));
+    }
+
+    #[test]
+    fn the_reason_why_a_body_broke_off_waits_until_what_came_could_be_written() {
+        let frames = [Ok(Frame::data(Bytes::from_static(b"a"))), Err(std::io::Error::other("reset"))];
+        let mut body = Paced::new(StreamBody::new(stream::iter(frames)), None, LONG);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut poll = || http_body::Body::poll_frame(Pin::new(&mut body), &mut context);
+        assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))));
+        assert!(poll().is_pending());
+        assert!(matches!(poll(), Poll::Ready(Some(Err(error))) if error.to_string() == "reset"));
     }
 }

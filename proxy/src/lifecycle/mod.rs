@@ -55,7 +55,7 @@ pub(crate) struct Ready {
     /// Under what its answer is kept.
     key: Option<Key>,
     /// When calls of the retrieval tool are answered here.
-    ticket: Option<Box<Ticket>>,
+    pub(crate) ticket: Option<Box<Ticket>>,
 }
 
 /// Takes a request through the stages, to its upstream and back.
@@ -94,6 +94,11 @@ impl Request {
         let exchange = Arc::new(exchange.of_frame(number, &handshake.headers, &stack.observer));
         handshake.headers.remove(header::CONTENT_ENCODING);
         Self { stack: Arc::clone(stack), exchange, api, parts: handshake, bytes, frame: Some(number) }
+    }
+
+    /// What answers calls of the retrieval tool when the request is sent as these bytes in its WebSocket.
+    pub(crate) fn rounds(self, ticket: Box<Ticket>, bytes: Bytes) -> Rounds {
+        Rounds::new(self.stack, self.exchange, self.api, true, self.parts, bytes, ticket)
     }
 
     /// Sends the request as it came.

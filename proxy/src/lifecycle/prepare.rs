@@ -78,11 +78,8 @@ impl Request {
         }
         facts.stream |= self.exchange.route.streams || self.frame.is_some();
         self.exchange.seen.note(|record| record.model.clone_from(&facts.model));
-        let Recalled { body, changed_at, ticket } = match self.frame {
-            // Nobody would answer calls of the tool in a WebSocket.
-            Some(_) => Recalled::as_it_came(&original),
-            None => retrieval::recall(&self.stack, self.api, self.exchange.route.counts, &original).await,
-        };
+        let Recalled { body, changed_at, ticket } =
+            retrieval::recall(&self.stack, self.api, self.exchange.route.counts, &original).await;
         let is_looked_at = self.stack.extensions.enabled() || self.stack.cache.is_on();
         let tools = if is_looked_at { body.tools() } else { None };
         let Ok(mut run) = self.begin(body, &facts) else { return Prepared::AsItCame { failed: true } };

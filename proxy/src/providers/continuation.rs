@@ -27,6 +27,24 @@ impl Api {
         JsonBody::parse(splice(body.as_str(), &[edit])).ok()
     }
 
+    /// The body that continues a response which the server knows by its id: with that id, the answers alone as its input,
+    /// and every other byte as it was. None when the response has no id, or the API knows nothing of them.
+    pub(crate) fn continuation_at_server(
+        self,
+        body: &JsonBody,
+        response: &Value,
+        answers: &[Value],
+    ) -> Option<JsonBody> {
+        let request = self.request(body).filter(|request| self == Self::Responses && !has_conversation(*request))?;
+        let id = response.get("id").filter(|id| id.is_string())?;
+        let mut edits = [
+            set(request, "previous_response_id", &id.to_string())?,
+            set(request, "input", &Value::from(answers).to_string())?,
+        ];
+        edits.sort_by_key(|(span, _)| span.start);
+        JsonBody::parse(splice(body.as_str(), &edits)).ok()
+    }
+
     /// The messages or items that are appended.
     fn added(self, request: Cursor<'_>, response: &Value, answers: &[Value]) -> Option<Vec<Value>> {
         let mut added = self.turn(request, response)?;
@@ -109,6 +127,18 @@ fn stands_alone(item: &Value) -> bool {
 
 type Edit = (std::ops::Range<usize>, String);
 
+/// Another value for a member, or a new member.
+fn set(object: Cursor<'_>, key: &str, value: &str) -> Option<Edit> {
+    match object.get(key) {
+        Member::One(old) => Some((old.span(), value.to_owned())),
+        Member::Missing => {
+            let end = object.members().last()?.1.span().end;
+            Some((end..end, format!(",\"{key}\":{value}")))
+        }
+        Member::Duplicate => None,
+    }
+}
+
 /// New items behind those that a list has.
 fn append(items: Cursor<'_>, new: &str) -> Option<Edit> {
     if items.kind() != Kind::Array {
@@ -129,11 +159,7 @@ fn append_items(request: Cursor<'_>, new: &str) -> Option<Edit> {
         }
         Member::One(input) if input.kind() == Kind::Null => Some((input.span(), format!("[{new}]"))),
         Member::One(input) => append(input, new),
-        Member::Missing => {
-            let end = request.members().last()?.1.span().end;
-            Some((end..end, format!(",\"input\":[{new}]")))
-        }
-        Member::Duplicate => None,
+        Member::Missing | Member::Duplicate => set(request, "input", &format!("[{new}]")),
     }
 }
 
@@ -201,5 +227,34 @@ mod tests {
         ] {
             assert_eq!(continued(Api::Responses, body, &response, std::slice::from_ref(&answer)), expected);
         }
+    }
+    #[test]
+    fn a_response_that_the_server_knows_is_continued_by_the_answers_alone() {
+        let response = json!({"id": "r2", "output": [{"type": "function_call"}]});
+        let continued = |body: &str| {
+            let body = JsonBody::parse(body).unwrap();
+            let continued = Api::Responses.continuation_at_server(&body, &response, &[json!({"a": 1})]);
+            continued.map(|body| body.as_str().to_owned())
+        };
+        for (body, expected) in [
+            (r#"{"input": "hi" ,"x":1.0}"#, r#"{"input": [{"a":1}] ,"x":1.0,"previous_response_id":"r2"}"#),
+            (r#"{"x":1e400,"input":[1]}"#, r#"{"x":1e400,"input":[{"a":1}],"previous_response_id":"r2"}"#),
+            (
+                r#"{"previous_response_id" : "r1","response":2}"#,
+                r#"{"previous_response_id" : "r2","response":2,"input":[{"a":1}]}"#,
+            ),
+            (
+                r#"{"type":"response.create","response":{"previous_response_id":null,"input":[ ]},"stream_id":"s"}"#,
+                r#"{"type":"response.create","response":{"previous_response_id":"r2","input":[{"a":1}]},"stream_id":"s"}"#,
+            ),
+        ] {
+            assert_eq!(continued(body).as_deref(), Some(expected));
+        }
+        for body in ["{}", "[]", r#"{"input":[],"conversation":"c"}"#, r#"{"input":[],"input":[]}"#] {
+            assert_eq!(continued(body), None, "{body}");
+        }
+        assert!(
+            Api::Responses.continuation_at_server(&JsonBody::parse("{\"x\":1}").unwrap(), &json!({}), &[]).is_none()
+        );
     }
 }

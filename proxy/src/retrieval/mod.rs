@@ -4,7 +4,7 @@
 //! calls it, the proxy answers and sends the turn on, and the client gets one answer: a whole one ([`whole`]) or a stream
 //! ([`stream`]). When it calls tools of the client in the same turn, the client sees those alone. What the client has not
 //! seen is kept and put back when it sends the conversation again ([`restore`]), so that the model reads what it read
-//! before, and the provider finds its prompt cache.
+//! before, and the provider finds its prompt cache. On a WebSocket the same happens to the messages ([`Turn`] knows of neither).
 //!
 //! One request is answered [`MOST_ROUNDS`] times with originals. The next call is answered with a sentence that says so,
 //! with the tools as they were; a model that calls the tool even then has said what it had to say.
@@ -15,9 +15,10 @@ mod record;
 mod restore;
 mod rounds;
 mod stream;
+mod turn;
 mod whole;
 
-use http::Response;
+use http::{Response, StatusCode};
 
 use crate::body::Body;
 use crate::error::ProxyError;
@@ -25,7 +26,8 @@ use crate::providers::Framing;
 
 pub(crate) use kept::Kept;
 pub(crate) use recall::{Recalled, Ticket, recall};
-pub(crate) use rounds::Rounds;
+pub(crate) use rounds::{Continuation, Reach, Rounds};
+pub(crate) use turn::{Room, Turn};
 
 /// How often one request is continued with originals.
 ///
@@ -42,6 +44,12 @@ pub(crate) async fn answer(rounds: Rounds, response: Response<Body>) -> Result<R
         Some(framing) => Ok(stream::answer(rounds, framing, response)),
         None => whole::answer(rounds, response).await,
     }
+}
+
+/// Says that an upstream does not go on with a turn.
+pub(crate) fn refusal(status: StatusCode, said: Option<&str>) -> String {
+    let colon = if said.is_some() { ": " } else { "" };
+    format!("the turn cannot be continued (status {}){colon}{}", status.as_u16(), said.unwrap_or_default())
 }
 
 /// Whether bytes can hold a call of the tool.

@@ -30,16 +30,9 @@ pub(crate) struct Ticket {
     pub(super) is_whole: bool,
 }
 
-impl Recalled {
-    /// A request to which nothing is added.
-    pub(crate) fn as_it_came(body: &JsonBody) -> Self {
-        Self { body: body.clone(), changed_at: None, ticket: None }
-    }
-}
-
 /// Puts back what the client of a request has not seen, and offers the tool.
 pub(crate) async fn recall(stack: &Arc<Stack>, api: Api, counts: bool, body: &JsonBody) -> Recalled {
-    let as_it_came = || Recalled::as_it_came(body);
+    let as_it_came = || Recalled { body: body.clone(), changed_at: None, ticket: None };
     if !stack.options.retrieval_tool {
         return as_it_came();
     }

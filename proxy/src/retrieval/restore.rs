@@ -38,15 +38,23 @@ pub(super) struct Restored {
     pub(super) changed_at: Option<usize>,
 }
 
-/// Looks a request over. None when it has no tools, and so nothing of ours.
+/// Looks a request over. None when it has no tools and continues nothing that the server holds, and so has nothing of ours.
 pub(super) fn survey(api: Api, body: &JsonBody) -> Option<Survey> {
     let request = api.request(body)?;
-    request.get("tools").one().filter(|tools| tools.kind() == Kind::Array && !tools.is_empty())?;
-    let history = api.history(request);
+    let has_tools = request.get("tools").one().is_some_and(|tools| tools.kind() == Kind::Array && !tools.is_empty());
+    let is_held = api.is_held_by_server(request);
+    if !has_tools && !is_held {
+        return None;
+    }
+    let mut history = api.history(request);
+    if !has_tools {
+        // A call of a tool that a request does not have is refused.
+        history.turns.clear();
+    }
     let mut keys: Vec<Key> = history.turns.iter().map(|turn| turn.key).collect();
     keys.extend(api.previous_response(request).and_then(|id| Some(api.held(&id.as_str()?))));
     keys.extend(api.answered_at_server(request));
-    Some(Survey { history, keys, is_held: api.is_held_by_server(request) })
+    Some(Survey { history, keys, is_held })
 }
 
 impl Survey {

@@ -25,15 +25,21 @@ use crate::upstream::OutboundBody;
 /// Says that one request is one; what continues it is another.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// The code of the error about an id that a server does not know.
+///
+/// # Sources
+/// OpenAI's guide to the Responses API over WebSocket.
+const UNKNOWN_RESPONSE: &str = "previous_response_not_found";
+
 /// A request whose calls of the tool are answered here.
 pub(crate) struct Rounds {
-    pub(super) stack: Arc<Stack>,
+    pub(crate) stack: Arc<Stack>,
     pub(super) exchange: Arc<Exchange>,
-    pub(super) api: Api,
+    pub(crate) api: Api,
     /// Whether the client asked for a stream.
     wants_stream: bool,
     parts: Parts,
-    /// As it was sent last.
+    /// As it was sent last, with all of the conversation.
     body: Bytes,
     ticket: Box<Ticket>,
     /// What the model said in the rounds that are over, and what it was answered.
@@ -43,6 +49,27 @@ pub(crate) struct Rounds {
 struct Round {
     response: Value,
     answers: Vec<Value>,
+}
+
+/// A request that continues a turn.
+pub(crate) struct Continuation {
+    round: Round,
+    calls: Vec<ToolCall>,
+    how: Answering,
+    reach: Reach,
+    /// With all of the conversation.
+    whole: Bytes,
+    /// As it is sent.
+    pub(crate) sent: Bytes,
+}
+
+/// How much of a conversation a request says that continues it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All of it.
+    Whole,
+    /// The answers alone, behind the last response, which the server knows by its id.
+    Id,
 }
 
 /// What became of a turn that was to be sent on.
@@ -93,31 +120,76 @@ impl Rounds {
     }
 
     /// Answers the calls of a response and sends the turn on.
-    ///
-    /// An original may be more than the model can read. When the upstream refuses the request with it, the model is told so
-    /// and may ask for a part.
     pub(super) async fn go_on(&mut self, response: Value, calls: Vec<ToolCall>) -> Next {
+        let mut next = self.continuation(response, calls, Reach::Whole).await;
+        let mut outcome = Next::Ends;
+        while let Some(continuation) = next {
+            match self.send(&continuation).await {
+                Ok(response) if response.status().is_success() => {
+                    self.continued(continuation);
+                    return Next::Continues(response);
+                }
+                Ok(refused) => {
+                    next = self.again(continuation, refused.status(), None).await;
+                    outcome = Next::Failed(Ok(refused));
+                }
+                Err(error) => return Next::Failed(Err(error)),
+            }
+        }
+        outcome
+    }
+
+    /// The request that continues the turn behind a response with these calls. None when the model gets no more, or asks in a
+    /// way that cannot be answered.
+    pub(crate) async fn continuation(
+        &self,
+        response: Value,
+        calls: Vec<ToolCall>,
+        reach: Reach,
+    ) -> Option<Continuation> {
         let how = match self.past.len() {
             ..MOST_ROUNDS => Answering::Originals,
             MOST_ROUNDS => Answering::Refusal(format!(
                 "originals are given {MOST_ROUNDS} times for one request, and that was done; go on with what is there"
             )),
-            _ => return Next::Ends,
+            _ => return None,
         };
-        let is_original = matches!(how, Answering::Originals);
-        let mut sent = self.send(&response, &calls, how).await;
-        if let Next::Failed(Ok(refused)) = &sent
-            && is_original
-            && is_about_the_request(refused.status())
-        {
-            let status = refused.status().as_u16();
-            let reason = format!(
-                "the request with this original in it was refused with status {status}, which may be its size; \
-                 ask for a part of it with query or lines"
-            );
-            sent = self.send(&response, &calls, Answering::Refusal(reason)).await;
+        self.answered(response, calls, how, reach).await
+    }
+
+    /// Another request in the place of one that the upstream has refused with a status and a code. None when nothing else can
+    /// be said.
+    ///
+    /// An original may be more than the model can read: then the model is told so, and may ask for a part. A server that
+    /// does not know a response by its id, as after any refusal, is told the whole conversation.
+    pub(crate) async fn again(
+        &self,
+        refused: Continuation,
+        status: StatusCode,
+        code: Option<&str>,
+    ) -> Option<Continuation> {
+        let Continuation { round: Round { response, .. }, calls, how, reach, .. } = refused;
+        let is_unknown = reach == Reach::Id && code == Some(UNKNOWN_RESPONSE);
+        let may_be_too_large = matches!(how, Answering::Originals) && is_about_the_request(status);
+        if !is_unknown && !may_be_too_large {
+            return None;
         }
-        sent
+        let reason = || {
+            Answering::Refusal(format!(
+                "the request with this original in it was refused with status {}, which may be its size; \
+                 ask for a part of it with query or lines",
+                status.as_u16()
+            ))
+        };
+        let how = if is_unknown { how } else { reason() };
+        self.answered(response, calls, how, Reach::Whole).await
+    }
+
+    /// The upstream goes on with the turn.
+    pub(crate) fn continued(&mut self, continuation: Continuation) {
+        self.exchange.seen.note(|record| record.retrieval_rounds += 1);
+        self.body = continuation.whole;
+        self.past.push(continuation.round);
     }
 
     /// The answers to the calls of the tool in a turn that the client continues.
@@ -128,33 +200,38 @@ impl Rounds {
         work.await.ok().flatten().unwrap_or_default()
     }
 
-    async fn send(&mut self, response: &Value, calls: &[ToolCall], how: Answering) -> Next {
+    async fn answered(
+        &self,
+        response: Value,
+        calls: Vec<ToolCall>,
+        how: Answering,
+        reach: Reach,
+    ) -> Option<Continuation> {
         let (api, engine, body) = (self.api, self.stack.engine.clone(), self.body.clone());
-        let (said, calls) = (response.clone(), calls.to_vec());
         let work = spawn_blocking(move || {
-            let answers = answers(&engine, calls, &how)?;
-            let body = api.continuation(&JsonBody::from_bytes(&body).ok()?, &said, &answers)?;
-            Some((answers, Bytes::from(body.into_bytes())))
+            let answers = answers(&engine, calls.clone(), &how)?;
+            let body = JsonBody::from_bytes(&body).ok()?;
+            let short = match reach {
+                Reach::Id => api.continuation_at_server(&body, &response, &answers),
+                Reach::Whole => None,
+            };
+            let reach = if short.is_some() { reach } else { Reach::Whole };
+            let whole = Bytes::from(api.continuation(&body, &response, &answers)?.into_bytes());
+            let sent = short.map_or_else(|| whole.clone(), |short| short.into_bytes().into());
+            Some(Continuation { round: Round { response, answers }, calls, how, reach, whole, sent })
         });
-        let Some((answers, body)) = work.await.ok().flatten() else { return Next::Ends };
+        work.await.ok().flatten()
+    }
+
+    async fn send(&self, continuation: &Continuation) -> Result<Response<Body>, ProxyError> {
         let mut parts = self.parts.clone();
-        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(continuation.sent.len()));
         // Their answers to a part of the turn are not the turn's.
         parts.headers.remove(IDEMPOTENCY_KEY);
-        let held = OutboundBody::Held(body.clone());
-        let sent = match forward::outbound(&self.stack, &self.exchange, parts, held) {
-            Ok(outbound) => self.stack.client.send(outbound).await,
-            Err(error) => Err(error),
-        };
-        match sent.map(|response| forward::back(&self.stack, &self.exchange, response)) {
-            Ok(continues) if continues.status().is_success() => {
-                self.exchange.seen.note(|record| record.retrieval_rounds += 1);
-                self.body = body;
-                self.past.push(Round { response: response.clone(), answers });
-                Next::Continues(continues)
-            }
-            other => Next::Failed(other),
-        }
+        let held = OutboundBody::Held(continuation.sent.clone());
+        let outbound = forward::outbound(&self.stack, &self.exchange, parts, held)?;
+        let response = self.stack.client.send(outbound).await?;
+        Ok(forward::back(&self.stack, &self.exchange, response))
     }
 
     /// Keeps what the client does not see of the turn, when there is something. `last` is the model's last response, `joined`

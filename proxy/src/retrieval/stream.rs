@@ -1,5 +1,7 @@
 //! An answer that is a stream: passed on as it comes, continued where the model asks for originals.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http::header;
@@ -8,12 +10,13 @@ use http_body::Frame as BodyFrame;
 use http_body_util::{BodyExt as _, StreamBody};
 use serde_json::Value;
 
-use super::names_the_tool;
+use super::refusal;
 use super::rounds::{Next, Rounds};
+use super::turn::{Room, Turn};
 use crate::body::{self, Body};
 use crate::decode;
-use crate::providers::{Framing, Joiner, Outcome, Output, Reader, Writer};
-use crate::sse::{Frame, Piece};
+use crate::providers::{Framing, Output, Reader, Writer};
+use crate::sse::Piece;
 
 /// Bytes of an upstream's error that are read for its message.
 ///
@@ -30,48 +33,42 @@ pub(super) fn answer(rounds: Rounds, framing: Framing, response: Response<Body>)
     }
     let (mut parts, upstream) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let limits = &rounds.stack.options.limits;
-    let turn = Turn {
-        reader: Reader::new(framing, limits.frame_bytes),
-        left: limits.response_bytes,
+    let stream = Stream {
+        reader: Reader::new(framing, rounds.stack.options.limits.frame_bytes),
         writer: Writer::new(framing),
-        joining: Joining::Asleep(Vec::new()),
         upstream: Some(upstream),
+        broken: None,
         framing,
-        rounds,
+        turn: Turn::new(rounds),
     };
     // The client takes it piece by piece; when it goes away, all of this is dropped, and the upstream's answer with it.
-    let pieces = stream::unfold(turn, |mut turn| async move {
-        let piece = turn.next().await?;
-        Some((piece.map(BodyFrame::data), turn))
+    let pieces = stream::unfold(stream, |mut stream| async move {
+        let piece = stream.next().await?;
+        Some((piece.map(BodyFrame::data), stream))
     });
     Response::from_parts(parts, Body::new(StreamBody::new(Box::pin(pieces))))
 }
 
-/// A turn on its way to the client.
-struct Turn {
-    rounds: Rounds,
+/// A turn as a stream.
+struct Stream {
+    turn: Turn,
     framing: Framing,
     /// None when there is nothing more to come.
     upstream: Option<Body>,
+    /// Why the upstream's stream broke off, when the client's is to break off, too.
+    broken: Option<axum::Error>,
     reader: Reader,
     writer: Writer,
-    joining: Joining,
-    /// Bytes that may still be read.
-    left: usize,
 }
 
-enum Joining {
-    /// The frames so far, of which none names the tool: nobody needs to know what they say.
-    Asleep(Vec<Frame>),
-    Awake(Box<Joiner>),
-    /// There was more than is read; the rest passes.
-    GivenUp,
-}
-
-impl Turn {
+impl Stream {
     async fn next(&mut self) -> Option<Result<Bytes, axum::Error>> {
         loop {
+            if let Some(error) = self.broken.take() {
+                // What came before it is written first.
+                tokio::task::yield_now().await;
+                return Some(Err(error));
+            }
             let out = match self.upstream.as_mut()?.frame().await {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.take(&data),
@@ -79,10 +76,13 @@ impl Turn {
                 },
                 Some(Err(error)) => {
                     self.upstream = None;
-                    if !self.rounds.has_past() {
-                        return Some(Err(error));
+                    if self.turn.rounds.has_past() {
+                        self.fail(StatusCode::BAD_GATEWAY, &format!("the answer broke off ({error})"))
+                    } else {
+                        // What had come of the event that is cut off comes before.
+                        self.broken = Some(error);
+                        self.reader.finish()
                     }
-                    self.fail(StatusCode::BAD_GATEWAY, &format!("the answer broke off ({error})"))
                 }
                 None => {
                     self.upstream = None;
@@ -97,30 +97,27 @@ impl Turn {
 
     /// Takes bytes of the upstream and gives those for the client.
     fn take(&mut self, data: &Bytes) -> Bytes {
-        if matches!(self.joining, Joining::GivenUp) {
-            return data.clone();
-        }
         let mut out = Gathered::default();
-        match self.left.checked_sub(data.len()) {
-            Some(left) => self.left = left,
-            None if matches!(self.joining, Joining::Asleep(_)) => {
-                log::warn!(target: "headroom.proxy", "the rest of a stream passes unread");
-                self.joining = Joining::GivenUp;
+        match self.turn.room(data.len()) {
+            Room::Enough => {}
+            Room::Passes => {
                 out.push(self.reader.finish());
                 out.push(data.clone());
                 return out.done();
             }
-            None => {
+            Room::Fails => {
                 self.upstream = None;
                 return self.fail(StatusCode::BAD_GATEWAY, "the answer is larger than the proxy's response_bytes");
             }
         }
-        let Self { reader, writer, joining, rounds, .. } = self;
+        let Self { reader, writer, turn, .. } = self;
         reader.feed(data, |piece| match piece {
-            Piece::Frame(frame) => {
-                joining.wake_for(&frame, || Joiner::new(rounds.api));
-                joining.pass(&frame, writer, &mut out);
-            }
+            Piece::Frame(frame) => turn.hear(&frame, |output| {
+                out.push(match output {
+                    Output::Same => writer.frame(&frame),
+                    Output::Event(event) => writer.event(&event),
+                });
+            }),
             Piece::Unread(bytes) => out.push(bytes),
         });
         out.done()
@@ -129,13 +126,11 @@ impl Turn {
     /// The upstream's stream is over: the turn is sent on, or the client's ends.
     async fn over(&mut self) -> Bytes {
         let rest = self.reader.finish();
-        let Joining::Awake(joiner) = &mut self.joining else { return self.writer.end(rest) };
-        let mut beside = Vec::new();
-        match (joiner.outcome(), joiner.round()) {
-            (Outcome::Retrieval(calls), Some(said)) => match self.rounds.go_on(said, calls).await {
-                Next::Continues(response) if self.rounds.framing_of(&response) == Some(self.framing) => {
-                    joiner.next_round();
-                    self.reader = Reader::new(self.framing, self.rounds.stack.options.limits.frame_bytes);
+        if let Some((said, calls)) = self.turn.asks() {
+            match self.turn.rounds.go_on(said, calls).await {
+                Next::Continues(response) if self.turn.rounds.framing_of(&response) == Some(self.framing) => {
+                    self.turn.next_round();
+                    self.reader = Reader::new(self.framing, self.turn.rounds.stack.options.limits.frame_bytes);
                     self.upstream = Some(response.into_body());
                     return Bytes::new();
                 }
@@ -145,26 +140,16 @@ impl Turn {
                 }
                 Next::Failed(Ok(refused)) => {
                     let status = refused.status();
-                    let message = message(refused, self.rounds.stack.options.timeouts.idle()).await;
+                    let message = message(refused, self.turn.rounds.stack.options.timeouts.idle()).await;
                     return self.fail(status, &message);
                 }
                 Next::Failed(Err(error)) => return self.fail(error.status(), &error.to_string()),
                 Next::Ends => {}
-            },
-            (Outcome::Mixed(calls), _) => beside = self.rounds.beside(calls).await,
-            _ => {}
-        }
-        if let (Some(last), Some(joined)) = (joiner.round(), joiner.response()) {
-            // Before the client has the end, so that its next request finds it.
-            self.rounds.keep(last, joined, beside).await;
+            }
         }
         let mut out = Gathered::default();
-        let mut held = Vec::new();
-        joiner.finish(&mut held);
-        for output in held {
-            if let Output::Event(event) = output {
-                out.push(self.writer.event(&event));
-            }
+        for event in self.turn.end().await {
+            out.push(self.writer.event(&event));
         }
         out.push(self.writer.end(rest));
         out.done()
@@ -172,47 +157,11 @@ impl Turn {
 
     /// Ends the client's stream with an error.
     fn fail(&mut self, status: StatusCode, message: &str) -> Bytes {
-        log::info!(target: "headroom.proxy", "{} ends while it is continued: {message}", self.rounds.exchange.id);
-        let message = format!("headroom: {message}");
-        let event = match &mut self.joining {
-            Joining::Awake(joiner) => joiner.fail(status, &message),
-            Joining::Asleep(_) | Joining::GivenUp => self.rounds.api.stream_error(status, &message),
-        };
+        let event = self.turn.fail(status, message);
         let mut out = Gathered::default();
         out.push(self.writer.event(&event));
         out.push(self.writer.end(Bytes::new()));
         out.done()
-    }
-}
-
-impl Joining {
-    /// From the first frame that names the tool on, everything is read.
-    fn wake_for(&mut self, frame: &Frame, joiner: impl FnOnce() -> Joiner) {
-        let Self::Asleep(frames) = self else { return };
-        if !names_the_tool(&frame.raw) {
-            return frames.push(frame.clone());
-        }
-        let mut joiner = Box::new(joiner());
-        for frame in std::mem::take(frames) {
-            if let Some(event) = frame.event() {
-                // They went to the client as they came.
-                joiner.feed(&event, &mut Vec::new());
-            }
-        }
-        *self = Self::Awake(joiner);
-    }
-
-    fn pass(&mut self, frame: &Frame, writer: &mut Writer, out: &mut Gathered) {
-        let event = frame.event();
-        let (Self::Awake(joiner), Some(event)) = (self, event) else { return out.push(writer.frame(frame)) };
-        let mut outputs = Vec::new();
-        joiner.feed(&event, &mut outputs);
-        for output in outputs {
-            out.push(match output {
-                Output::Same => writer.frame(frame),
-                Output::Event(event) => writer.event(&event),
-            });
-        }
     }
 }
 
@@ -241,13 +190,10 @@ impl Gathered {
 }
 
 /// The sentence of an upstream's error.
-async fn message(refused: Response<Body>, idle: std::time::Duration) -> String {
+async fn message(refused: Response<Body>, idle: Duration) -> String {
     let status = refused.status();
     let body = body::read(refused.into_body(), ERROR_BYTES, idle).await.unwrap_or_default();
     let error: Value = serde_json::from_slice(&body).unwrap_or_default();
     let said = error.pointer("/error/message").or_else(|| error.pointer("/0/error/message")).and_then(Value::as_str);
-    match said {
-        Some(said) => format!("the turn cannot be continued (status {}): {said}", status.as_u16()),
-        None => format!("the turn cannot be continued (status {})", status.as_u16()),
-    }
+    refusal(status, said)
 }

@@ -61,6 +61,11 @@ impl Collector {
         Self { limit, open: Open::None }
     }
 
+    /// Whether a message has begun to pass and not ended: no other may come between its frames.
+    pub(super) fn is_within(&self) -> bool {
+        matches!(self.open, Open::Binary)
+    }
+
     /// Takes the next frame.
     pub(super) fn take(&mut self, frame: Frame) -> Result<Step, Fault> {
         let OpCode::Data(data) = frame.opcode else { return Ok(Step::Pass(frame)) };

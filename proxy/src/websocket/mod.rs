@@ -1,16 +1,19 @@
 //! OpenAI Responses over WebSocket: every frame passes, and each `response.create` goes through the stages on its way.
 //!
 //! The upstream decides on the handshake. Then [`relay`] passes frames both ways as the bytes they are; only a request that
-//! the stages have changed is written anew.
+//! the stages have changed is written anew, and what a [`talk`] with the model about originals changes of an answer.
 
 mod answer;
 mod asked;
 mod end;
 mod frame;
+mod lanes;
 mod message;
 mod peek;
 mod relay;
+mod talk;
 mod turns;
+mod ways;
 mod writer;
 
 use std::sync::Arc;

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 
+use super::lanes::Lane;
+
 /// The `type` of a JSON object. Nothing behind it is read: most messages have it in front.
 pub(super) fn kind(json: &[u8]) -> Option<String> {
     let mut found = None;
@@ -32,6 +34,17 @@ impl<'de> Visitor<'de> for Search<'_> {
         }
         Ok(())
     }
+}
+
+/// The lane that a message names.
+pub(super) fn lane(json: &[u8]) -> Lane {
+    #[derive(Deserialize)]
+    struct Named {
+        stream_id: String,
+    }
+    // Few messages have one, and looking for the name is much faster than reading.
+    memchr::memmem::find(json, b"stream_id")?;
+    serde_json::from_slice(json).ok().map(|named: Named| named.stream_id)
 }
 
 /// The id of the `response` that a message is about.
@@ -74,5 +87,14 @@ mod tests {
         let id = |json: &str| response_id(json.as_bytes());
         assert_eq!(id(r#"{"type":"x","response":{"output":[{"id":"i"}],"id":"r"},"id":"e"}"#).as_deref(), Some("r"));
         assert_eq!((id(r#"{"id":"e","response":{}}"#), id("[]"), id(r#"{"response":null}"#)), (None, None, None));
+    }
+
+    #[test]
+    fn a_lane_is_named_at_the_top() {
+        let lane = |json: &str| lane(json.as_bytes());
+        assert_eq!(lane(r#"{"type":"x","response":{"stream_id":"no"},"stream_id":"a"}"#).as_deref(), Some("a"));
+        for json in [r#"{"response":{"stream_id":"no"}}"#, r#"{"stream_id":7}"#, r#"{"stream_id":"a""#, "{}"] {
+            assert_eq!(lane(json), None, "{json}");
+        }
     }
 }

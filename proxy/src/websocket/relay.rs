@@ -10,7 +10,7 @@ use headroom_core::conversation::Value;
 use headroom_core::pipeline::PipelineStage;
 use http::HeaderMap;
 use http::request::Parts;
-use tokio::io::{ReadHalf, WriteHalf, split};
+use tokio::io::{ReadHalf, split};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -19,9 +19,12 @@ use super::answer;
 use super::asked::Asked;
 use super::end::End;
 use super::frame::{Frame, Frames};
+use super::lanes::{Lane, Lanes};
 use super::message::{Collector, Message, Step};
 use super::peek;
-use super::turns::{Credit, Role, Turns};
+use super::talk::{Heard, Talk};
+use super::turns::{Credit, Role};
+use super::ways::{MOST_ASKED, Sent, Ways};
 use super::writer::Writer;
 use crate::activity::{Active, Activity};
 use crate::error::ProxyError;
@@ -40,11 +43,7 @@ const API: Api = Api::Responses;
 /// Chosen by hand.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Requests that are on their way from one side of the relay to the other at most.
-const MOST_ASKED: usize = 64;
-
 type Reader = Frames<ReadHalf<Active<Raw>>>;
-type Sender = Mutex<Writer<WriteHalf<Active<Raw>>>>;
 
 /// A WebSocket between a client and its upstream.
 pub(super) struct Relay {
@@ -55,14 +54,6 @@ pub(super) struct Relay {
     answered: Option<Value>,
     /// Whether the answers of requests are shown to somebody.
     is_read: bool,
-}
-
-/// Both ways of a relay.
-struct Ways {
-    to_client: Sender,
-    to_upstream: Sender,
-    /// Requests without the end of their answers, those in the stages included.
-    in_flight: watch::Sender<usize>,
 }
 
 impl Relay {
@@ -80,28 +71,31 @@ impl Relay {
         let (from_upstream, to_upstream) = split(activity.of(upstream));
         let mut from_client = Frames::new(from_client, limits.frame_bytes, true);
         let mut from_upstream = Frames::new(from_upstream, limits.frame_bytes, false);
+        let (asks, mut asked) = mpsc::channel(MOST_ASKED);
+        let (continued, mut continuing) = mpsc::unbounded_channel();
         let ways = Ways {
             to_client: Mutex::new(Writer::new(to_client, false)),
             to_upstream: Mutex::new(Writer::new(to_upstream, true)),
+            asks,
+            continued,
             in_flight: watch::Sender::new(0),
         };
-        let (asks, mut asked) = mpsc::channel(MOST_ASKED);
-        let mut turns = Turns::new();
+        let mut lanes = Lanes::new();
         let end = tokio::select! {
             end = both(
-                self.up(&ways, &mut from_client, &asks),
-                self.down(&ways, &mut from_upstream, &mut asked, &mut turns),
+                self.up(&ways, &mut from_client, &mut continuing),
+                self.down(&ways, &mut from_upstream, &mut asked, &mut lanes),
             ) => end,
             () = activity.ended(self.stack.options.timeouts.idle()) => End::Idle,
             () = self.drained(&ways) => End::Stopping,
         };
         log::debug!(target: "headroom.proxy", "{}: the WebSocket ends: {end:?}", self.exchange.id);
         // What was sent and not answered has failed.
-        while let Ok(asked) = asked.try_recv() {
-            turns.ask(asked);
-        }
-        for asked in turns.into_waiting().flatten() {
-            asked.tell_failed().await;
+        let sent = std::iter::from_fn(|| asked.try_recv().ok());
+        for Sent { asked, .. } in lanes.into_waiting().chain(sent) {
+            if let Some(asked) = asked {
+                asked.tell_failed().await;
+            }
         }
         let (for_client, for_upstream) = end.farewell();
         let farewell = async {
@@ -114,12 +108,22 @@ impl Relay {
         let _ = timeout(FAREWELL, farewell).await;
     }
 
-    /// The client's frames.
-    async fn up(&self, ways: &Ways, from: &mut Reader, asks: &mpsc::Sender<Option<Asked>>) -> End {
+    /// The client's frames, and the requests that continue turns.
+    async fn up(&self, ways: &Ways, from: &mut Reader, continuing: &mut mpsc::UnboundedReceiver<(Sent, Bytes)>) -> End {
         let mut collector = Collector::new(self.stack.options.limits.body_bytes);
         let mut messages = 0_u64;
         loop {
-            let frame = match from.next().await {
+            let next = tokio::select! {
+                Some((sent, request)) = continuing.recv(), if !collector.is_within() => {
+                    ways.tell(sent);
+                    match ways.to_upstream.lock().await.text(request).await {
+                        Ok(()) => continue,
+                        Err(_) => return End::UpstreamGone,
+                    }
+                }
+                next = from.next() => next,
+            };
+            let frame = match next {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return End::ClientGone,
                 Err(fault) => return End::ClientFault(fault),
@@ -132,7 +136,7 @@ impl Relay {
                 Ok(Step::Text(message)) => {
                     let payload = message.payload();
                     if peek::kind(&payload).is_some_and(|kind| kind == "response.create") {
-                        match self.create(ways, asks, messages - 1, message, payload).await {
+                        match self.create(ways, messages - 1, message, payload).await {
                             Ok(()) => Ok(()),
                             Err(end) => return end,
                         }
@@ -152,54 +156,38 @@ impl Relay {
     }
 
     /// A request: through the stages, and to the upstream unless it is answered here.
-    async fn create(
-        &self,
-        ways: &Ways,
-        asks: &mpsc::Sender<Option<Asked>>,
-        number: u64,
-        message: Message,
-        payload: Bytes,
-    ) -> Result<(), End> {
+    async fn create(&self, ways: &Ways, number: u64, message: Message, payload: Bytes) -> Result<(), End> {
         ways.in_flight.send_modify(|count| *count += 1);
+        let lane = peek::lane(&payload);
         let (started, handshake) = (Instant::now(), self.handshake.clone());
         let request = Request::in_frame(&self.stack, &self.exchange, API, handshake, number, payload.clone());
-        let own = match request.prepare().await {
+        let prepared = request.prepare().await;
+        let own = match prepared {
             Prepared::Ready(ready) => {
-                let Ready { run, bytes, .. } = *ready;
+                let Ready { run, bytes, ticket, .. } = *ready;
                 let is_same = std::ptr::eq(bytes.as_ptr(), payload.as_ptr()) && bytes.len() == payload.len();
+                let rounds = ticket.map(|ticket| request.rounds(ticket, bytes.clone()));
+                let talk = rounds.map(|rounds| Box::new(Talk::new(rounds, lane.clone())));
                 // The mask that the client has chosen hides what is sent in the place of its message, too.
                 let mask = message.frames.first().and_then(|frame| frame.mask);
                 let changed = || Message { frames: vec![Frame::new(OpCode::Data(Data::Text), bytes, mask)] };
                 let message = if is_same { message } else { changed() };
-                return self.send(ways, asks, self.listener(run), &message).await;
+                return ways.send(Sent { lane, asked: self.listener(run), talk }, &message).await;
             }
-            Prepared::AsItCame { .. } | Prepared::Cached(..) => return self.send(ways, asks, None, &message).await,
+            Prepared::AsItCame { .. } | Prepared::Cached(..) => {
+                return ways.send(Sent { lane, asked: None, talk: None }, &message).await;
+            }
             Prepared::Answered(mut run, facts, answer) => {
                 match lifecycle::settle(&mut run, started, &facts, answer).await {
-                    Ok(answer) => answer::messages(API, &answer),
-                    Err(error) => refusal(error),
+                    Ok(answer) => answer::messages(API, &answer, &lane),
+                    Err(error) => vec![refusal(error, &lane)],
                 }
             }
-            Prepared::Refused(error) => refusal(error),
+            Prepared::Refused(error) => vec![refusal(error, &lane)],
         };
-        let answered = ways.to_client.lock().await.message(&own).await;
+        let answered = ways.answer(&own).await;
         ways.end_turn();
-        answered.map_err(|_| End::ClientGone)
-    }
-
-    async fn send(
-        &self,
-        ways: &Ways,
-        asks: &mpsc::Sender<Option<Asked>>,
-        asked: Option<Asked>,
-        message: &Message,
-    ) -> Result<(), End> {
-        // Before the message is sent, so that it is known when the answer begins.
-        if asks.try_send(asked).is_err() {
-            log::warn!(target: "headroom.proxy", "{}: more than {MOST_ASKED} requests wait unanswered", self.exchange.id);
-            ways.end_turn();
-        }
-        ways.to_upstream.lock().await.message(message).await.map_err(|_| End::UpstreamGone)
+        answered
     }
 
     /// A request of whose answer somebody wants to know.
@@ -214,8 +202,8 @@ impl Relay {
         &self,
         ways: &Ways,
         from: &mut Reader,
-        asked: &mut mpsc::Receiver<Option<Asked>>,
-        turns: &mut Turns<Option<Asked>>,
+        asked: &mut mpsc::Receiver<Sent>,
+        lanes: &mut Lanes<Sent>,
     ) -> End {
         let mut collector = Collector::new(self.stack.options.limits.response_bytes);
         loop {
@@ -226,36 +214,20 @@ impl Relay {
             };
             let is_close = frame.is_close();
             let passed = match collector.take(frame) {
-                Ok(Step::Pass(frame)) => ways.to_client.lock().await.frame(&frame).await,
+                Ok(Step::Pass(frame)) => ways.to_client.lock().await.frame(&frame).await.map_err(|_| End::ClientGone),
                 Ok(Step::Hold) => Ok(()),
                 Ok(Step::Text(message)) => {
-                    while let Ok(asked) = asked.try_recv() {
-                        if turns.ask(asked).is_some() {
+                    while let Ok(sent) = asked.try_recv() {
+                        if lanes.ask(sent.lane.clone(), sent).is_some() {
                             ways.end_turn();
                         }
                     }
-                    match self.hear(turns, &message).await {
-                        Ok(ended) => {
-                            let passed = ways.to_client.lock().await.message(&message).await;
-                            if let Some(ended) = ended {
-                                if let Some(asked) = ended.filter(|_| self.is_read) {
-                                    asked.tell_received(&self.stack);
-                                }
-                                ways.end_turn();
-                            }
-                            passed
-                        }
-                        Err(error) => {
-                            // What becomes of it then, the end of the relay tells.
-                            let _ = ways.to_client.lock().await.message(&refusal(error)).await;
-                            return End::Refused;
-                        }
-                    }
+                    self.answer(ways, lanes, message).await
                 }
                 Err(fault) => return End::UpstreamFault(fault),
             };
-            if passed.is_err() {
-                return End::ClientGone;
+            if let Err(end) = passed {
+                return end;
             }
             if is_close {
                 return End::Closed;
@@ -263,29 +235,61 @@ impl Relay {
         }
     }
 
-    /// Reads a message of the upstream along; gives the request whose answer it ends.
-    async fn hear(&self, turns: &mut Turns<Option<Asked>>, message: &Message) -> Result<Option<Option<Asked>>, Error> {
-        let payload = message.payload();
-        let Some(kind) = peek::kind(&payload) else { return Ok(None) };
-        let role = Role::of(&kind);
-        let id = if matches!(role, Role::Begins | Role::Ends) { peek::response_id(&payload) } else { None };
-        match turns.hear(role, id) {
-            Credit::Nobodys => Ok(None),
-            Credit::Part(asked) => {
-                if let Some(asked) = asked {
-                    asked.hear(role, &payload);
-                    asked.tell_sent(self.answered.as_ref()).await?;
-                }
-                Ok(None)
+    /// A text of the upstream: what the client gets of it, and what becomes of its turn.
+    async fn answer(&self, ways: &Ways, lanes: &mut Lanes<Sent>, message: Message) -> Result<(), End> {
+        let (heard, ended) = match self.hear(lanes, message).await {
+            Ok(heard) => heard,
+            Err((error, lane)) => {
+                // What becomes of it then, the end of the relay tells.
+                let _ = ways.answer(&[refusal(error, &lane)]).await;
+                return Err(End::Refused);
             }
-            Credit::End(mut asked) => {
-                if let Some(asked) = &mut asked {
-                    asked.hear(role, &payload);
-                    asked.tell_sent(self.answered.as_ref()).await?;
+        };
+        let passed = ways.answer(&heard.for_client).await;
+        match (ended, heard.for_upstream) {
+            // Who takes them is there as long as there is a relay.
+            (Some(sent), Some(request)) => drop(ways.continued.send((sent, request))),
+            (Some(sent), None) => {
+                if let Some(asked) = sent.asked.filter(|_| self.is_read) {
+                    asked.tell_received(&self.stack);
                 }
-                Ok(Some(asked))
+                ways.end_turn();
             }
+            (None, _) => {}
         }
+        passed
+    }
+
+    /// Reads a message of the upstream along; gives what becomes of it, and the request whose answer it ends.
+    async fn hear(&self, lanes: &mut Lanes<Sent>, message: Message) -> Result<(Heard, Option<Sent>), (Error, Lane)> {
+        let payload = message.payload();
+        let Some(kind) = peek::kind(&payload) else { return Ok((Heard::same(message), None)) };
+        let (role, lane) = (Role::of(&kind), peek::lane(&payload));
+        let id = if matches!(role, Role::Begins | Role::Ends) { peek::response_id(&payload) } else { None };
+        let heard = match lanes.hear(&lane, role, id) {
+            Credit::Nobodys => return Ok((Heard::same(message), None)),
+            Credit::Part(sent) => self.credit(sent, role, message, &payload).await.map(|heard| (heard, None)),
+            Credit::End(mut sent) => {
+                self.credit(&mut sent, role, message, &payload).await.map(|heard| (heard, Some(sent)))
+            }
+        };
+        heard.map_err(|error| (error, lane))
+    }
+
+    /// Reads a message as that of a request's answer.
+    async fn credit(&self, sent: &mut Sent, role: Role, message: Message, payload: &Bytes) -> Result<Heard, Error> {
+        let heard = match &mut sent.talk {
+            Some(talk) => talk.hear(role, message, payload).await,
+            None => Heard::same(message),
+        };
+        if let Some(asked) = &mut sent.asked {
+            for message in &heard.for_client {
+                let payload = message.payload();
+                asked.hear(peek::kind(&payload).map_or(role, |kind| Role::of(&kind)), &payload);
+            }
+            asked.tell_sent(self.answered.as_ref()).await?;
+        }
+        Ok(heard)
     }
 
     /// Waits until the proxy is to stop and no answer is under way.
@@ -293,12 +297,6 @@ impl Relay {
         self.stack.stopping.cancelled().await;
         // The sender is in `ways`.
         let _ = ways.in_flight.subscribe().wait_for(|count| *count == 0).await;
-    }
-}
-
-impl Ways {
-    fn end_turn(&self) {
-        self.in_flight.send_modify(|count| *count = count.saturating_sub(1));
     }
 }
 
@@ -315,7 +313,7 @@ async fn both(up: impl Future<Output = End>, down: impl Future<Output = End>) ->
     end
 }
 
-fn refusal(error: Error) -> Message {
+fn refusal(error: Error, lane: &Lane) -> Message {
     let error = ProxyError::Refused(error);
-    answer::error(API, error.status(), &format!("headroom: {error}"))
+    answer::error(API, error.status(), &format!("headroom: {error}"), lane)
 }

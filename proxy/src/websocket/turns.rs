@@ -82,6 +82,11 @@ impl<T> Turns<T> {
         if self.turns.len() <= MOST_TURNS { None } else { self.end(0) }
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.turns.is_empty()
+    }
+
     /// Whose a message is that has this role and is about the response with this id.
     pub(super) fn hear(&mut self, role: Role, id: Option<String>) -> Credit<'_, T> {
         let at = match role {

@@ -5,7 +5,7 @@ use std::io;
 
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tungstenite::protocol::frame::coding::{Control, OpCode};
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::end::Reason;
 use super::frame::{Frame, Mask};
@@ -52,6 +52,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             self.frame(frame).await?;
         }
         Ok(())
+    }
+
+    /// Writes a text of our own.
+    pub(super) async fn text(&mut self, text: Bytes) -> io::Result<()> {
+        let mask = self.masks.then(random_mask);
+        self.frame(&Frame::new(OpCode::Data(Data::Text), text, mask)).await
     }
 
     /// Ends the connection, with a close frame if there is a code and no such frame was sent.

@@ -3,6 +3,7 @@
 
 mod cache;
 mod client;
+mod cuts;
 mod drain;
 mod extensions;
 mod faults;
@@ -19,4 +20,5 @@ mod stages;
 mod upgrades;
 mod upstream;
 mod websocket;
+mod websocket_retrieval;
 mod websocket_stages;

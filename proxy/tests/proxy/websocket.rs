@@ -49,7 +49,7 @@ async fn the_handshake_goes_to_the_upstream_and_back_without_compression() {
 }
 
 /// A client and an upstream that read and write bytes behind a handshake.
-async fn raw_pair(proxy: std::net::SocketAddr, upstream: &SocketUpstream) -> (TcpStream, TcpStream) {
+pub(crate) async fn raw_pair(proxy: std::net::SocketAddr, upstream: &SocketUpstream) -> (TcpStream, TcpStream) {
     let request = get(
         "/v1/responses",
         "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
@@ -66,8 +66,8 @@ async fn passes(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
     assert_eq!(found, bytes);
 }
 
-/// A frame with a mask of zeros, under which it reads as it is, or without one.
-fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
+/// A frame with a mask, or without one.
+pub(crate) fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
     let flag = if is_masked { 0x80 } else { 0 };
     let mut bytes = vec![first];
     match payload.len() {
@@ -81,10 +81,11 @@ fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
             bytes.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
+    let mask = if is_masked { [1, 2, 0, 250] } else { [0; 4] };
     if is_masked {
-        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&mask);
     }
-    bytes.extend_from_slice(payload);
+    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
 }
 

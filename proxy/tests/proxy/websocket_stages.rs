@@ -108,7 +108,9 @@ async fn a_long_tool_result_is_shorter_in_either_form_and_everything_else_as_it_
 async fn all_stages_happen_for_every_request_with_what_they_promise() {
     let upstream = SocketUpstream::start().await;
     let spy = Spy::silent();
-    let proxy = start_with(options(upstream.address), vec![spy.clone()]).await;
+    let mut options = options(upstream.address);
+    options.retrieval_tool = false;
+    let proxy = start_with(options, vec![spy.clone()]).await;
     let (mut client, mut server) = tokio::join!(
         Socket::connect(proxy.address(), "/p/web/v1/responses", &[("authorization", "Bearer secret")]),
         upstream.accept()

@@ -3,5 +3,5 @@
 mod failures;
 mod offer;
 mod server_side;
-mod talk;
+pub(crate) mod talk;
 mod turns;
