@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use headroom_core::JsonBody;
-use headroom_core::json::{Cursor, Kind, splice};
+use headroom_core::json::{Cursor, Document, Kind, splice};
 use serde_json::Value;
 
 use super::record::Record;
@@ -41,7 +41,7 @@ pub(super) struct Restored {
 /// Looks a request over. None when it has no tools, and so nothing of ours.
 pub(super) fn survey(api: Api, body: &JsonBody) -> Option<Survey> {
     let request = api.request(body)?;
-    request.get("tools").one().filter(|tools| tools.kind() == Kind::Array && !tools.is_empty())?;
+    api.tools(request).next()?;
     let history = api.history(request);
     let mut keys: Vec<Key> = history.turns.iter().map(|turn| turn.key).collect();
     keys.extend(api.previous_response(request).and_then(|id| Some(api.held(&id.as_str()?))));
@@ -151,15 +151,16 @@ fn adapted(api: Api, said: &[Cursor<'_>], turn: &str) -> String {
         Api::Responses => {
             let thinks = said.iter().any(|item| item.get("type").one().is_some_and(|kind| kind.is_string("reasoning")));
             if thinks || !turn.contains("\"reasoning\"") {
-                return turn.to_owned();
+                return with_items_of(said, turn);
             }
-            change(&|items| {
+            let turn = change(&|items| {
                 items.retain(|item| item["type"] != "reasoning");
                 // An item with its id belongs to the thoughts before it.
                 for item in items.iter_mut().filter_map(Value::as_object_mut) {
                     item.shift_remove("id");
                 }
-            })
+            });
+            with_items_of(said, &turn)
         }
         Api::Chat => {
             let is_gone = |key: &&&str| said.iter().all(|message| message.get(key).one().is_none());
@@ -175,6 +176,32 @@ fn adapted(api: Api, said: &[Cursor<'_>], turn: &str) -> String {
         }
         Api::Gemini => turn.to_owned(),
     }
+}
+
+/// A turn of Responses with the items that the client has as the client has them: it may have put something of its own
+/// into them. Those that say the same stay as the model read them.
+fn with_items_of(said: &[Cursor<'_>], turn: &str) -> String {
+    let list = format!("[{turn}]");
+    let Ok(document) = Document::parse(&list, usize::MAX) else { return turn.to_owned() };
+    let own = |item: Cursor<'_>| said.iter().copied().find(|own| share_an_id(item, *own));
+    let value = |item: Cursor<'_>| serde_json::from_str::<Value>(item.raw()).ok();
+    let edits: Vec<Edit> = document
+        .root()
+        .items()
+        .filter_map(|item| Some((item, own(item)?)))
+        .filter(|(item, own)| value(*item) != value(*own))
+        .map(|(item, own)| (item.span(), own.raw().to_owned()))
+        .collect();
+    let list = splice(&list, &edits);
+    list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(turn).to_owned()
+}
+
+fn share_an_id(one: Cursor<'_>, other: Cursor<'_>) -> bool {
+    let is_shared = |key: &str| match (one.get(key).one(), other.get(key).one()) {
+        (Some(one), Some(other)) => one.kind() == Kind::String && one.as_str() == other.as_str(),
+        _ => false,
+    };
+    is_shared("call_id") || is_shared("id")
 }
 
 fn is_thought(kind: &str) -> bool {
@@ -292,6 +319,24 @@ mod tests {
         let request = json!({"tools": [{"type": "function", "name": "bash"}], "input": items});
         let (sent, _) = restored(Api::Responses, &request, &[record(&turn, "", &[])]);
         assert_eq!(sent["input"].as_array().unwrap()[1..], [json!({"type": "function_call", "call_id": "c"})]);
+    }
+
+    #[test]
+    fn what_a_client_of_responses_has_put_into_its_items_stays() {
+        let turn = json!([
+            {"type": "function_call", "id": "fc_1", "call_id": "r", "name": "headroom_retrieve"},
+            {"type": "message", "id": "msg", "role": "assistant", "content": "so"},
+            {"type": "custom_tool_call", "id": "fc_2", "call_id": "c", "name": "exec"},
+        ]);
+        let (mut message, mut call) = (turn[1].clone(), turn[2].clone());
+        let request = |message: &Value, call: &Value| json!({"tools": [{"type": "function", "name": "bash"}], "input": [message, call]});
+        let (sent, _) = restored(Api::Responses, &request(&message, &call), &[record(&turn, "", &[])]);
+        assert_eq!(sent["input"], turn);
+        message["turn"] = 7.into();
+        call["turn"] = 7.into();
+        call.as_object_mut().unwrap().shift_remove("id");
+        let (sent, _) = restored(Api::Responses, &request(&message, &call), &[record(&turn, "", &[])]);
+        assert_eq!(sent["input"], json!([turn[0], message, call]));
     }
 
     #[test]
