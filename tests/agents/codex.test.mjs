@@ -39,11 +39,13 @@ const LOGINS = {
 
 function login(home) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const claims = { chatgpt_plan_type: "pro", chatgpt_account_id: "account", chatgpt_user_id: "user" };
-  const token = `${part({ alg: "none" })}.${part({ exp: 4102444800, "https://api.openai.com/auth": claims })}.${part("")}`;
+  const account = { chatgpt_plan_type: "pro", chatgpt_account_id: "account", chatgpt_user_id: "user" };
+  const claims = { exp: 4102444800, "https://api.openai.com/auth": account };
+  const token = `${part({ alg: "none" })}.${part(claims)}.${part("")}`;
   const tokens = { id_token: token, access_token: token, refresh_token: "refresh", account_id: "account" };
   mkdirSync(join(home, ".codex"));
-  writeFileSync(join(home, ".codex/auth.json"), JSON.stringify({ auth_mode: "chatgpt", tokens, last_refresh: new Date() }));
+  const file = { auth_mode: "chatgpt", tokens, last_refresh: new Date() };
+  writeFileSync(join(home, ".codex/auth.json"), JSON.stringify(file));
 }
 
 for (const [who, { path, ...account }] of Object.entries(LOGINS)) {

@@ -4,6 +4,8 @@ import { sameOutcome } from "./same_outcome.mjs";
 import { QUESTION, REPORT } from "./task.mjs";
 import { call } from "./upstream.mjs";
 
+const PATCH = `*** Begin Patch\n*** Add File: report.md\n+${REPORT}\n*** End Patch`;
+
 const configuration = (address) => ({ provider: { openai: { options: { baseURL: `${address}/v1` } } } });
 
 const opencode = {
@@ -22,7 +24,7 @@ const opencode = {
   steps: (work) => ({
     read: call("read", "read", { filePath: join(work, "app.log") }),
     search: call("search", "bash", { command: "grep -n ERROR app.log; ls", description: "Looks for errors" }),
-    write: call("write", "apply_patch", { patchText: `*** Begin Patch\n*** Add File: report.md\n+${REPORT}\n*** End Patch` }),
+    write: call("write", "apply_patch", { patchText: PATCH }),
   }),
 };
 

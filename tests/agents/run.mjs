@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,7 +80,8 @@ export async function run(agent, { through, retrieves }) {
 
 /** The variables that every agent has. */
 function surroundings(home, nowhere) {
-  const folders = ["CONFIG", "DATA", "STATE", "CACHE"].map((name) => [`XDG_${name}_HOME`, join(home, name.toLowerCase())]);
+  const names = ["CONFIG", "DATA", "STATE", "CACHE"];
+  const folders = names.map((name) => [`XDG_${name}_HOME`, join(home, name.toLowerCase())]);
   return {
     ...Object.fromEntries(folders),
     HOME: home,
@@ -128,7 +130,8 @@ function filesBelow(folder) {
 
 /** A value without what differs from run to run: where it was, when, how long it took, and names given at random. */
 function alike(value, place) {
-  const text = JSON.stringify(value, (key, value) => (["client_metadata", "create_time"].includes(key) ? undefined : value));
+  const differs = (key) => key === "client_metadata" || key === "create_time";
+  const text = JSON.stringify(value, (key, value) => (differs(key) ? undefined : value));
   return JSON.parse(
     text
       .replaceAll(place, "@")

@@ -13,7 +13,8 @@ export const ERROR = "2026-03-01T10:02:51Z ERROR billing: charge 8841 failed: ca
 /** The log: most lines say the same, one does not. */
 export const LOG = Array.from({ length: 240 }, (_, index) => {
   const time = new Date(Date.UTC(2026, 2, 1, 10, 0, index)).toISOString().replace(".000", "");
-  return ERROR.startsWith(time) ? ERROR : `${time} INFO  http: GET /health from 10.0.0.${index % 7} took ${index % 5} ms`;
+  const usual = `${time} INFO  http: GET /health from 10.0.0.${index % 7} took ${index % 5} ms`;
+  return ERROR.startsWith(time) ? ERROR : usual;
 }).map((line) => `${line}\n`).join("");
 
 /** The line with which Headroom tells that something is left out, and the hash in it. */

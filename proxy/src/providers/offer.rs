@@ -63,7 +63,8 @@ impl Api {
         lists.filter(|list| list.kind() == Kind::Array && !list.is_empty())
     }
 
-    fn can_continue(self, request: Cursor<'_>) -> bool {
+    /// Whether the proxy can go on with the answer to a request.
+    pub(crate) fn can_continue(self, request: Cursor<'_>) -> bool {
         let is_one = |count: Option<Cursor<'_>>| count.is_none_or(|count| matches!(count.raw(), "1" | "null"));
         match self {
             Self::Chat => is_one(member(request, "n")),

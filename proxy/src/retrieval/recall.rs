@@ -82,6 +82,7 @@ fn ask_and_put_back(stack: &Stack, api: Api, body: &JsonBody) -> Option<Recalled
 fn put_back(api: Api, body: &JsonBody, survey: Survey, records: &[Option<Arc<Record>>]) -> Recalled {
     let restored = restore(api, body, &survey, records);
     let is_whole = survey.is_whole();
-    let ticket = restored.is_offered.then_some(Ticket { end: survey.history.end, restored: restored.turns, is_whole });
+    let can_be_called = restored.is_offered || survey.was_offered;
+    let ticket = can_be_called.then_some(Ticket { end: survey.history.end, restored: restored.turns, is_whole });
     Recalled { body: restored.body.unwrap_or_else(|| body.clone()), changed_at: restored.changed_at, ticket }
 }

@@ -24,6 +24,8 @@ pub(super) struct Survey {
     /// Keys of the turns, then those of what the server holds.
     pub(super) keys: Vec<Key>,
     is_held: bool,
+    /// Whether the tool may be among those that an item brought to the server's part of the conversation.
+    pub(super) was_offered: bool,
 }
 
 /// A body with what belongs into it.
@@ -38,15 +40,23 @@ pub(super) struct Restored {
     pub(super) changed_at: Option<usize>,
 }
 
-/// Looks a request over. None when it has no tools, and so nothing of ours.
+/// Looks a request over. None when it has no tools and continues nothing that the server holds, and so has nothing of ours.
 pub(super) fn survey(api: Api, body: &JsonBody) -> Option<Survey> {
     let request = api.request(body)?;
-    api.tools(request).next()?;
-    let history = api.history(request);
+    let has_tools = api.tools(request).next().is_some();
+    let is_held = api.is_held_by_server(request);
+    if !has_tools && !is_held {
+        return None;
+    }
+    let mut history = api.history(request);
+    if !has_tools {
+        // A call of a tool that a request does not have is refused.
+        history.turns.clear();
+    }
     let mut keys: Vec<Key> = history.turns.iter().map(|turn| turn.key).collect();
     keys.extend(api.previous_response(request).and_then(|id| Some(api.held(&id.as_str()?))));
     keys.extend(api.answered_at_server(request));
-    Some(Survey { history, keys, is_held: api.is_held_by_server(request) })
+    Some(Survey { history, keys, is_held, was_offered: !has_tools && api.can_continue(request) })
 }
 
 impl Survey {
@@ -178,16 +188,19 @@ fn adapted(api: Api, said: &[Cursor<'_>], turn: &str) -> String {
     }
 }
 
-/// A turn of Responses with the items that the client has as the client has them: it may have put something of its own
-/// into them. Those that say the same stay as the model read them.
+/// A turn of Responses with the items of its last round as the client has them: it may have put something of its own into
+/// them. What stands before the last answer was sent before and stays as it was.
 fn with_items_of(said: &[Cursor<'_>], turn: &str) -> String {
     let list = format!("[{turn}]");
     let Ok(document) = Document::parse(&list, usize::MAX) else { return turn.to_owned() };
     let own = |item: Cursor<'_>| said.iter().copied().find(|own| share_an_id(item, *own));
     let value = |item: Cursor<'_>| serde_json::from_str::<Value>(item.raw()).ok();
-    let edits: Vec<Edit> = document
-        .root()
-        .items()
+    let items: Vec<Cursor<'_>> = document.root().items().collect();
+    let is_answer = |kind: Cursor<'_>| kind.is_string("function_call_output");
+    let last_answer = items.iter().rposition(|item| item.get("type").one().is_some_and(is_answer));
+    let edits: Vec<Edit> = items
+        .into_iter()
+        .skip(last_answer.map_or(0, |index| index + 1))
         .filter_map(|item| Some((item, own(item)?)))
         .filter(|(item, own)| value(*item) != value(*own))
         .map(|(item, own)| (item.span(), own.raw().to_owned()))
