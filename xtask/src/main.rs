@@ -1,5 +1,6 @@
 //! Chores of this repository: `cargo xtask <verb>`, one verb a file.
 
+mod agents;
 mod bench;
 mod bench_proxy;
 mod cargo;

@@ -70,7 +70,11 @@ pub(crate) fn bench(bodies: &[PathBuf]) -> Result<Option<Bench>> {
     Ok(Some(Bench { command, _folder: folder }))
 }
 
-fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files of tests in a folder, in order.
+///
+/// # Errors
+/// When the folder cannot be read or has none.
+pub(crate) fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         files.push(entry?.path());

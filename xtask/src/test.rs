@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::steps::Steps;
-use crate::{cargo, deps, fuzz, node, python, savings, uniffi};
+use crate::{agents, cargo, deps, fuzz, node, python, savings, uniffi};
 
 /// A part that can be run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -14,6 +14,8 @@ pub(crate) enum Part {
     Python,
     /// The npm packages, and the tests of what they install.
     Node,
+    /// Codex and opencode through `headroom wrap`, doing a task that a scripted provider asks for.
+    Agents,
     /// Kotlin, Ruby, Python and Swift by uniffi: a package for each, and the tests of what is installed.
     Uniffi,
     /// The released command's demo.
@@ -32,6 +34,9 @@ pub(crate) fn run(part: Option<Part>) -> ExitCode {
     }
     if wanted(Part::Node) {
         node::steps(&mut steps);
+    }
+    if wanted(Part::Agents) {
+        agents::steps(&mut steps);
     }
     if wanted(Part::Uniffi) {
         uniffi::steps(&mut steps);

@@ -25,7 +25,7 @@ impl Api {
         Facts {
             model: body.get("model").one().and_then(|model| model.as_str()).unwrap_or_default().into_owned(),
             stream: is_true("stream"),
-            has_tools: body.get("tools").one().is_some_and(|tools| !tools.is_empty() && tools.kind() == Kind::Array),
+            has_tools: self.tools(body).next().is_some(),
         }
     }
 
@@ -70,5 +70,7 @@ mod tests {
         assert_eq!(facts(Api::Responses, inline).0, "m");
         assert_eq!(facts(Api::Responses, nested), ("m".into(), false, true));
         assert_eq!(facts(Api::Chat, nested).0, "");
+        let added = r#"{"input":[{"type":"additional_tools","tools":[1]}]}"#;
+        assert_eq!(facts(Api::Responses, added), (String::new(), false, true));
     }
 }

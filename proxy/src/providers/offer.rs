@@ -35,8 +35,9 @@ impl Api {
 
     /// What is written where to offer the tool.
     pub(crate) fn offering(self, request: Cursor<'_>) -> Option<(Range<usize>, String)> {
-        let tools = member(request, "tools").filter(|tools| tools.kind() == Kind::Array && !tools.is_empty())?;
-        if !self.can_continue(request) || tools.items().any(|tool| self.is_offered_by(tool)) {
+        let tools = self.tools(request).next()?;
+        let is_offered = || self.tools(request).flat_map(|list| list.items()).any(|tool| self.is_offered_by(tool));
+        if !self.can_continue(request) || is_offered() {
             return None;
         }
         let list = match self {
@@ -47,7 +48,23 @@ impl Api {
         Some((end..end, format!(",{}", DEFINITIONS[self as usize])))
     }
 
-    fn can_continue(self, request: Cursor<'_>) -> bool {
+    /// The lists of tools of a request, those with something in them. With OpenAI Responses an item of the input can be one
+    /// too; it stays where it was added, so the first list is the same in every request of a conversation.
+    ///
+    /// # Sources
+    /// The API reference of Responses: an item `additional_tools` makes any of its tools available from there on. Codex has all
+    /// of its tools in such an item with models that ask for it, and no `tools`.
+    pub(crate) fn tools<'d>(self, request: Cursor<'d>) -> impl Iterator<Item = Cursor<'d>> {
+        let input = if self == Self::Responses { self.conversation(request) } else { None };
+        let items = input.into_iter().flat_map(|input| input.items());
+        let added = items.filter(|item| member(*item, "type").is_some_and(|kind| kind.is_string("additional_tools")));
+        let holders = std::iter::once(request).chain(added);
+        let lists = holders.filter_map(|holder| member(holder, "tools"));
+        lists.filter(|list| list.kind() == Kind::Array && !list.is_empty())
+    }
+
+    /// Whether the proxy can go on with the answer to a request.
+    pub(crate) fn can_continue(self, request: Cursor<'_>) -> bool {
         let is_one = |count: Option<Cursor<'_>>| count.is_none_or(|count| matches!(count.raw(), "1" | "null"));
         match self {
             Self::Chat => is_one(member(request, "n")),
@@ -63,7 +80,12 @@ impl Api {
         let is_ours = |tool: Cursor<'_>| member(tool, "name").is_some_and(is_named);
         match self {
             Self::Chat => member(tool, "function").is_some_and(is_ours),
-            Self::Responses | Self::Messages => is_ours(tool),
+            // A server of tools has a namespace for its own.
+            Self::Responses => {
+                let inside = member(tool, "tools").filter(|list| list.kind() == Kind::Array);
+                is_ours(tool) || inside.is_some_and(|list| list.items().any(is_ours))
+            }
+            Self::Messages => is_ours(tool),
             Self::Gemini => declarations(tool).is_some_and(|list| list.items().any(is_ours)),
         }
     }
@@ -153,6 +175,26 @@ mod tests {
             let (start, end) = body(api, "mcp__headroom__headroom_retrieve", "");
             assert!(api.offer(&JsonBody::parse(format!("{start}{end}")).unwrap()).is_none(), "{api:?}");
         }
+    }
+
+    #[test]
+    fn a_request_whose_input_brings_the_tools_is_offered_it_there() {
+        let request = |tools: &str, more: &str| {
+            let item = format!(r#"{{"type":"additional_tools","role":"developer","tools":[{tools}]}}"#);
+            let body = format!(r#"{{"input":[{{"role":"user","content":"q"}},{item},{item}]{more}}}"#);
+            Api::Responses.offer(&JsonBody::parse(body).unwrap()).map(|body| body.as_str().to_owned())
+        };
+        let exec = r#"{"type":"namespace","name":"functions","tools":[{"type":"custom","name":"exec"}]}"#;
+        let ours = &DEFINITIONS[Api::Responses as usize];
+        let offered = request(exec, "").unwrap();
+        assert_eq!(offered.matches(ours).count(), 1);
+        assert!(offered.starts_with(&format!(
+            r#"{{"input":[{{"role":"user","content":"q"}},{{"type":"additional_tools","role":"developer","tools":[{exec},{ours}]}}"#
+        )));
+        let of_request = request(exec, r#","tools":[{"type":"web_search"}]"#).unwrap();
+        assert!(of_request.ends_with(&format!(r#","tools":[{{"type":"web_search"}},{ours}]}}"#)));
+        let server = r#"{"type":"namespace","name":"mcp__headroom","tools":[{"name":"headroom_retrieve"}]}"#;
+        assert_eq!((request(server, ""), request(ours, ""), request("", "")), (None, None, None));
     }
 
     #[test]

@@ -75,7 +75,8 @@ fn ask_and_put_back(stack: &Stack, api: Api, body: &JsonBody) -> Option<Recalled
 fn put_back(api: Api, body: &JsonBody, survey: Survey, records: &[Option<Arc<Record>>]) -> Recalled {
     let restored = restore(api, body, &survey, records);
     let is_whole = survey.is_whole();
+    let can_be_called = restored.is_offered || survey.was_offered;
     let ticket = || Box::new(Ticket { end: survey.history.end, restored: restored.turns, is_whole });
-    let ticket = restored.is_offered.then(ticket);
+    let ticket = can_be_called.then(ticket);
     Recalled { body: restored.body.unwrap_or_else(|| body.clone()), changed_at: restored.changed_at, ticket }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use headroom_core::JsonBody;
-use headroom_core::json::{Cursor, Kind, splice};
+use headroom_core::json::{Cursor, Document, Kind, splice};
 use serde_json::Value;
 
 use super::record::Record;
@@ -24,6 +24,8 @@ pub(super) struct Survey {
     /// Keys of the turns, then those of what the server holds.
     pub(super) keys: Vec<Key>,
     is_held: bool,
+    /// Whether the tool may be among those that an item brought to the server's part of the conversation.
+    pub(super) was_offered: bool,
 }
 
 /// A body with what belongs into it.
@@ -41,7 +43,7 @@ pub(super) struct Restored {
 /// Looks a request over. None when it has no tools and continues nothing that the server holds, and so has nothing of ours.
 pub(super) fn survey(api: Api, body: &JsonBody) -> Option<Survey> {
     let request = api.request(body)?;
-    let has_tools = request.get("tools").one().is_some_and(|tools| tools.kind() == Kind::Array && !tools.is_empty());
+    let has_tools = api.tools(request).next().is_some();
     let is_held = api.is_held_by_server(request);
     if !has_tools && !is_held {
         return None;
@@ -54,7 +56,7 @@ pub(super) fn survey(api: Api, body: &JsonBody) -> Option<Survey> {
     let mut keys: Vec<Key> = history.turns.iter().map(|turn| turn.key).collect();
     keys.extend(api.previous_response(request).and_then(|id| Some(api.held(&id.as_str()?))));
     keys.extend(api.answered_at_server(request));
-    Some(Survey { history, keys, is_held })
+    Some(Survey { history, keys, is_held, was_offered: !has_tools && api.can_continue(request) })
 }
 
 impl Survey {
@@ -159,15 +161,16 @@ fn adapted(api: Api, said: &[Cursor<'_>], turn: &str) -> String {
         Api::Responses => {
             let thinks = said.iter().any(|item| item.get("type").one().is_some_and(|kind| kind.is_string("reasoning")));
             if thinks || !turn.contains("\"reasoning\"") {
-                return turn.to_owned();
+                return with_items_of(said, turn);
             }
-            change(&|items| {
+            let turn = change(&|items| {
                 items.retain(|item| item["type"] != "reasoning");
                 // An item with its id belongs to the thoughts before it.
                 for item in items.iter_mut().filter_map(Value::as_object_mut) {
                     item.shift_remove("id");
                 }
-            })
+            });
+            with_items_of(said, &turn)
         }
         Api::Chat => {
             let is_gone = |key: &&&str| said.iter().all(|message| message.get(key).one().is_none());
@@ -183,6 +186,35 @@ fn adapted(api: Api, said: &[Cursor<'_>], turn: &str) -> String {
         }
         Api::Gemini => turn.to_owned(),
     }
+}
+
+/// A turn of Responses with the items of its last round as the client has them: it may have put something of its own into
+/// them. What stands before the last answer was sent before and stays as it was.
+fn with_items_of(said: &[Cursor<'_>], turn: &str) -> String {
+    let list = format!("[{turn}]");
+    let Ok(document) = Document::parse(&list, usize::MAX) else { return turn.to_owned() };
+    let own = |item: Cursor<'_>| said.iter().copied().find(|own| share_an_id(item, *own));
+    let value = |item: Cursor<'_>| serde_json::from_str::<Value>(item.raw()).ok();
+    let items: Vec<Cursor<'_>> = document.root().items().collect();
+    let is_answer = |kind: Cursor<'_>| kind.is_string("function_call_output");
+    let last_answer = items.iter().rposition(|item| item.get("type").one().is_some_and(is_answer));
+    let edits: Vec<Edit> = items
+        .into_iter()
+        .skip(last_answer.map_or(0, |index| index + 1))
+        .filter_map(|item| Some((item, own(item)?)))
+        .filter(|(item, own)| value(*item) != value(*own))
+        .map(|(item, own)| (item.span(), own.raw().to_owned()))
+        .collect();
+    let list = splice(&list, &edits);
+    list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(turn).to_owned()
+}
+
+fn share_an_id(one: Cursor<'_>, other: Cursor<'_>) -> bool {
+    let is_shared = |key: &str| match (one.get(key).one(), other.get(key).one()) {
+        (Some(one), Some(other)) => one.kind() == Kind::String && one.as_str() == other.as_str(),
+        _ => false,
+    };
+    is_shared("call_id") || is_shared("id")
 }
 
 fn is_thought(kind: &str) -> bool {
@@ -300,6 +332,24 @@ mod tests {
         let request = json!({"tools": [{"type": "function", "name": "bash"}], "input": items});
         let (sent, _) = restored(Api::Responses, &request, &[record(&turn, "", &[])]);
         assert_eq!(sent["input"].as_array().unwrap()[1..], [json!({"type": "function_call", "call_id": "c"})]);
+    }
+
+    #[test]
+    fn what_a_client_of_responses_has_put_into_its_items_stays() {
+        let turn = json!([
+            {"type": "function_call", "id": "fc_1", "call_id": "r", "name": "headroom_retrieve"},
+            {"type": "message", "id": "msg", "role": "assistant", "content": "so"},
+            {"type": "custom_tool_call", "id": "fc_2", "call_id": "c", "name": "exec"},
+        ]);
+        let (mut message, mut call) = (turn[1].clone(), turn[2].clone());
+        let request = |message: &Value, call: &Value| json!({"tools": [{"type": "function", "name": "bash"}], "input": [message, call]});
+        let (sent, _) = restored(Api::Responses, &request(&message, &call), &[record(&turn, "", &[])]);
+        assert_eq!(sent["input"], turn);
+        message["turn"] = 7.into();
+        call["turn"] = 7.into();
+        call.as_object_mut().unwrap().shift_remove("id");
+        let (sent, _) = restored(Api::Responses, &request(&message, &call), &[record(&turn, "", &[])]);
+        assert_eq!(sent["input"], json!([turn[0], message, call]));
     }
 
     #[test]

@@ -134,7 +134,8 @@ impl Setup {
             setup.variables.push((name, format!("{base}{path}").into()));
         }
         match agent {
-            // Its variable for this is no more.
+            // Its variable for this is no more. It is the address of the built-in provider `openai`, over HTTP and
+            // WebSocket, with a key and with a login of ChatGPT.
             Agent::Codex => setup.arguments = vec!["-c".into(), format!("openai_base_url=\"{base}/v1\"")],
             Agent::OpenCode => {
                 let given = variable(OPENCODE).map(|given| given.into_string()).transpose();

@@ -108,7 +108,7 @@ fn is_whole_element(line: &str) -> bool {
 ///
 /// # Sources
 /// The results of shell tools of public coding agents.
-const NOTES: [&str; 12] = [
+const NOTES: [&str; 13] = [
     "exit code",
     "exit status",
     "return code",
@@ -121,6 +121,7 @@ const NOTES: [&str; 12] = [
     "result",
     "chunk id",
     "total output lines",
+    "original token count",
 ];
 
 fn is_note(line: &str) -> bool {
@@ -216,6 +217,10 @@ mod tests {
         assert_eq!(
             texts("Chunk ID: 5f\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\na\n"),
             [("Chunk ID: 5f\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\n", false), ("a\n", true)]
+        );
+        assert_eq!(
+            texts("Process exited with code 0\nOriginal token count: 4144\nOutput:\na\n"),
+            [("Process exited with code 0\nOriginal token count: 4144\nOutput:\n", false), ("a\n", true)]
         );
     }
 

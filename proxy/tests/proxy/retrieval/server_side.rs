@@ -1,5 +1,6 @@
 //! Conversations of OpenAI Responses that the server holds.
 
+use headroom_core::ccr::RETRIEVE_TOOL;
 use headroom_proxy::providers::Api;
 use serde_json::{Value, json};
 
@@ -76,5 +77,27 @@ async fn in_a_conversation_the_server_gets_the_answers_alone() {
         upstream.next().await;
         let sent: Value = serde_json::from_slice(&upstream.next().await.body).unwrap();
         assert_eq!((sent["input"].as_array().unwrap().len(), &sent["input"][0]["call_id"]), (1, &json!("call_r1")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_was_offered_where_an_item_brought_tools_is_answered_later_too() {
+    for way in ways() {
+        let texts = ["responses_retrieval_3", "responses_retrieval_1", "responses_retrieval_3"].map(recorded);
+        let mut upstream = Upstream::start(move |seen: &Seen| way.plays(&texts[seen.index.min(2)])).await;
+        let folder = tempfile::tempdir().unwrap();
+        let proxy = start(with_store(upstream.address, folder.path())).await;
+        let brought =
+            json!({"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "exec"}]});
+        let first = json!({"model": "m", "stream": way.streams, "input": [brought, way.user("q")]});
+        let read = way.reads(&ask(proxy.address(), post(way.path(), "", first.to_string())).await);
+        assert!(text(&upstream.next().await).contains(RETRIEVE_TOOL));
+
+        let second =
+            json!({"stream": way.streams, "previous_response_id": read["id"], "input": [way.user("what is it?")]});
+        let got = ask(proxy.address(), post(way.path(), "", second.to_string())).await;
+        assert!(!got.text().contains(RETRIEVE_TOOL), "{}", got.text());
+        assert_eq!(text(&upstream.next().await), second.to_string());
+        assert!(holds(text(&upstream.next().await), ORIGINAL));
     }
 }

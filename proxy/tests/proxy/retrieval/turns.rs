@@ -76,6 +76,36 @@ async fn the_client_gets_one_answer_and_later_turns_are_what_the_model_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tools_that_an_item_brings_are_tools() {
+    for way in ways().filter(|way| way.api == Api::Responses) {
+        let mut upstream = plays(way, &["retrieval_1", "retrieval_2", "retrieval_3"]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let proxy = start(with_store(upstream.address, folder.path())).await;
+        let tools = json!([{"type": "namespace", "name": "functions", "tools": [{"type": "custom", "name": "exec"}]}]);
+        let brought = json!({"type": "additional_tools", "role": "developer", "tools": tools});
+        let mut conversation = vec![brought, way.user("what is it?")];
+        let mut request = json!({"model": "m", "stream": way.streams, "input": conversation});
+        let read = way.reads(&ask(proxy.address(), post(way.path(), "", request.to_string())).await);
+        assert_eq!(told(way, &read), "Lookingthatup.Itis42.");
+        let seen = [upstream.next().await, upstream.next().await, upstream.next().await];
+        let sent = seen.each_ref().map(|seen| serde_json::from_str::<Value>(text(seen)).unwrap());
+        assert_eq!(
+            (&sent[0]["input"][0]["tools"][1]["name"], &sent[0]["tools"]),
+            (&json!(RETRIEVE_TOOL), &Value::Null)
+        );
+        assert!(holds(text(&seen[1]), ORIGINAL));
+
+        conversation.extend(way.echo(&read));
+        conversation.push(way.user("thanks"));
+        request["input"] = conversation.into();
+        ask(proxy.address(), post(way.path(), "", request.to_string())).await;
+        let next: Value = serde_json::from_str(text(&upstream.next().await)).unwrap();
+        let (before, after) = (sent[2]["input"].as_array().unwrap(), next["input"].as_array().unwrap());
+        assert!(after.starts_with(before), "{before:?}\n{after:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_mixed_turn_the_client_sees_its_calls_and_the_next_turn_has_all() {
     for way in ways() {
         let mut upstream = plays(way, &["retrieval_1", "mixed", "retrieval_3"]).await;
