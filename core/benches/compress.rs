@@ -4,7 +4,8 @@
 //! open; medians of several runs. `cargo bench -p headroom-core --bench compress` prints a table; `-- --json FOLDER` writes the inputs as
 //! request bodies to a folder and prints a JSON line a figure, which `cargo xtask bench` joins with the peers' figures.
 
-use std::fmt::Write as _;
+mod texts;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,162 +15,16 @@ use headroom_core::extension::{Answer, BoxFuture, Extension};
 use headroom_core::pipeline::{PipelineEvent, PipelineExtensionManager, PipelineStage, StageSet};
 use headroom_core::{Call, Engine, JsonBody, tokens};
 
-const MODEL: &str = "gpt-4o";
+use texts::{Kind, MODEL, body, body_of, json_rows, log_lines};
+
 const SIZES: [(&str, usize); 4] = [("10 KB", 10_000), ("100 KB", 100_000), ("1 MB", 1_000_000), ("10 MB", 10_000_000)];
 
 /// Longer code is not parsed, so that a figure of it would be none of code.
 const CODE_SIZES: [(&str, usize); 3] = [("10 KB", 10_000), ("100 KB", 100_000), ("500 KB", 500_000)];
 
-/// What a tool answers with, and what is asked about it.
-struct Kind {
-    name: &'static str,
-    tool: &'static str,
-    question: &'static str,
-    make: fn(usize, u64) -> String,
-    sizes: &'static [(&'static str, usize)],
-}
-
-const KINDS: [Kind; 5] = [
-    Kind { name: "json", tool: "list_hosts", question: "Which hosts failed?", make: json_rows, sizes: &SIZES },
-    Kind {
-        name: "log",
-        tool: "read_log",
-        question: "Which exception did the DataNode report?",
-        make: log_lines,
-        sizes: &SIZES,
-    },
-    Kind { name: "grep", tool: "grep", question: "Where is header x-17 read?", make: grep_lines, sizes: &SIZES },
-    Kind { name: "table", tool: "query", question: "Which hosts failed?", make: csv_rows, sizes: &SIZES },
-    Kind {
-        name: "code",
-        tool: "read_file",
-        question: "What does Pool7.update_2 raise?",
-        make: source_code,
-        sizes: &CODE_SIZES,
-    },
-];
-
-/// Pseudo-random numbers that are the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
-
-fn json_rows(bytes: usize, seed: u64) -> String {
-    let mut numbers = Numbers(seed);
-    let mut text = String::from("[");
-    let mut id = 0;
-    while text.len() < bytes {
-        let separator = if id == 0 { "" } else { "," };
-        let (load, region, ok) = (numbers.below(1000), numbers.below(6), numbers.below(200) > 0);
-        let status = if ok { "running" } else { "failed" };
-        let _ = write!(
-            text,
-            r#"{separator}{{"id":{id},"host":"node-{id}.cluster-{region}","status":"{status}","load":0.{load},"region":"eu-{region}","owner":{{"team":"t{}","mail":"team{}@example.org"}}}}"#,
-            numbers.below(20),
-            numbers.below(20),
-        );
-        id += 1;
-    }
-    text.push(']');
-    text
-}
-
-fn log_lines(bytes: usize, seed: u64) -> String {
-    let mut numbers = Numbers(seed);
-    let mut text = String::new();
-    let mut second = 0;
-    while text.len() < bytes {
-        second += numbers.below(3);
-        let clock = format!("{:02}:{:02}:{:02}", second / 3600 % 24, second / 60 % 60, second % 60);
-        let (block, node) = (numbers.below(1 << 30), numbers.below(250));
-        let _ = match numbers.below(400) {
-            0 => writeln!(
-                text,
-                "2026-03-01 {clock} ERROR dfs.DataNode: writeBlock blk_{block} received exception java.io.IOException"
-            ),
-            1..150 => writeln!(
-                text,
-                "2026-03-01 {clock} INFO dfs.DataNode: Receiving block blk_{block} src: /10.0.0.{node}:50010"
-            ),
-            _ => writeln!(
-                text,
-                "2026-03-01 {clock} INFO dfs.FSNamesystem: BLOCK* addStoredBlock 10.0.0.{node} size {block}"
-            ),
-        };
-    }
-    text
-}
-
-fn grep_lines(bytes: usize, seed: u64) -> String {
-    let mut numbers = Numbers(seed);
-    let mut text = String::new();
-    while text.len() < bytes {
-        let file = numbers.below(60);
-        for line in 0..=numbers.below(8) {
-            let number = line * 37 + numbers.below(30) + 1;
-            let _ = writeln!(
-                text,
-                "src/module_{file}/handler.rs:{number}:    let value = request.header(\"x-{}\");",
-                numbers.below(400)
-            );
-        }
-    }
-    text
-}
-
-/// A module of classes, as agents read them.
-fn source_code(bytes: usize, seed: u64) -> String {
-    let mut numbers = Numbers(seed);
-    let mut text = String::from(
-        "\"\"\"Hosts and what runs on them.\"\"\"\n\nimport logging\nfrom collections import defaultdict\n",
-    );
-    let mut class = 0;
-    while text.len() < bytes {
-        class += 1;
-        let _ = write!(text, "\n\nclass Pool{class}(Base):\n    \"\"\"The hosts of one region.\"\"\"\n");
-        for method in 0..4 + numbers.below(8) {
-            let _ = write!(text, "\n    def update_{method}(self, host, load={}):\n", numbers.below(90));
-            for line in 0..3 + numbers.below(14) {
-                let (limit, name) = (numbers.below(1000), numbers.below(40));
-                let _ = match numbers.below(4) {
-                    0 => write!(
-                        text,
-                        "        if self.loads[host] > {limit}:\n            raise ValueError(f\"host {{host}} is over {limit}\")\n"
-                    ),
-                    1 => writeln!(text, "        # What is over the limit goes to the next host, {name}."),
-                    2 => writeln!(text, "        value_{line} = self.compute(host, load * {limit}, key=\"x-{name}\")"),
-                    _ => writeln!(
-                        text,
-                        "        self.hosts_{name}[host] = [row for row in self.rows if row.load < {limit}]"
-                    ),
-                };
-            }
-            text.push_str("        return self.loads\n");
-        }
-    }
-    text
-}
-
-fn csv_rows(bytes: usize, seed: u64) -> String {
-    let mut numbers = Numbers(seed);
-    let mut text = String::from("id,host,status,load,region,team,owner\n");
-    let mut id = 0;
-    while text.len() < bytes {
-        id += 1;
-        let (load, region, team) = (numbers.below(1000), numbers.below(6), numbers.below(20));
-        let status = if numbers.below(200) > 0 { "running" } else { "failed" };
-        let _ = writeln!(
-            text,
-            "{id},node-{id}.cluster-{region},{status},0.{load},eu-{region},t{team},team{team}@example.org"
-        );
-    }
-    text
-}
+/// The kinds of which there are rows, and their sizes.
+const KINDS: [(&str, &[(&str, usize)]); 5] =
+    [("json", &SIZES), ("log", &SIZES), ("grep", &SIZES), ("table", &SIZES), ("code", &CODE_SIZES)];
 
 /// What is repeated to make the worst input there is for something that reads text, and the file that it is read from.
 ///
@@ -209,26 +64,6 @@ const HOSTILE: [(&str, &str, &str); 32] = [
     ("brackets in a Python file", "(", "deep.py"),
     ("tags in an HTML file", "<b>", "deep.html"),
 ];
-
-/// A conversation whose last tool result is `text`.
-fn body(tool: &str, question: &str, text: &str) -> String {
-    let arguments = match tool {
-        "read_file" => serde_json::json!({ "path": "src/pool.py" }),
-        _ => serde_json::json!({ "query": question }),
-    };
-    body_of(tool, &arguments, question, text)
-}
-
-fn body_of(tool: &str, arguments: &serde_json::Value, question: &str, text: &str) -> String {
-    let arguments = arguments.to_string();
-    let call = serde_json::json!({"id": "c1", "type": "function", "function": {"name": tool, "arguments": arguments}});
-    serde_json::json!({"model": MODEL, "messages": [
-        {"role": "user", "content": question},
-        {"role": "assistant", "content": null, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "c1", "content": text},
-    ]})
-    .to_string()
-}
 
 struct Bench {
     json_folder: Option<std::path::PathBuf>,
@@ -376,7 +211,8 @@ fn main() {
     tokens::for_model(MODEL).count("load the vocabulary");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = store(folder.path());
-    for Kind { name: kind, tool, question, make, sizes } in KINDS {
+    for (kind, sizes) in KINDS {
+        let Kind { tool, question, make, .. } = texts::kind(kind).expect("the kind is in the list of kinds");
         for &(size, bytes) in sizes {
             let runs = if bytes > 1_000_000 { 3 } else { 9 };
             let input = format!("{kind} {size}");

@@ -1,6 +1,8 @@
 //! Finding the terms of a question in a text, all in one pass.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, MatchKind};
 
 use super::lexicon::is_inflection;
 use super::number::{Number, is_whole_number};
@@ -9,8 +11,10 @@ use super::terms::{Term, TermKind};
 
 /// An automaton over the forms of all terms.
 pub(super) struct Matcher {
-    automaton: Option<AhoCorasick>,
+    automaton: Option<DFA>,
     patterns: Vec<Pattern>,
+    /// Bytes of the shortest pattern.
+    shortest: usize,
     /// Whether a term has a letter whose upper case ASCII folding does not find.
     folds_text: bool,
 }
@@ -59,13 +63,14 @@ impl Matcher {
         let folds_text = texts.iter().any(|text| text.chars().any(|c| !c.is_ascii() && c.is_alphabetic()));
         // Terms may lie inside each other, so every occurrence is wanted: the standard match kind with overlaps. Building
         // fails only beyond billions of states; without an automaton nothing matches.
-        let automaton = AhoCorasick::builder()
+        let automaton = DFA::builder()
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
             .build(&texts)
             .ok();
-        Self { automaton, patterns, folds_text }
+        let shortest = texts.iter().map(String::len).min().unwrap_or(0);
+        Self { automaton, patterns, shortest, folds_text }
     }
 
     /// Calls `found` with the term of every occurrence in `unit`, until it answers `false`.
@@ -82,12 +87,21 @@ impl Matcher {
 
     /// Whether all occurrences were passed on.
     fn find_in(&self, text: &str, wanted: impl Fn(&Pattern) -> bool, found: &mut impl FnMut(usize) -> bool) -> bool {
-        let Some(automaton) = &self.automaton else { return true };
-        for occurrence in automaton.find_overlapping_iter(text) {
-            let Some(pattern) = self.patterns.get(occurrence.pattern().as_usize()) else { continue };
-            let (start, end) = (occurrence.start(), occurrence.end());
-            if wanted(pattern) && pattern.rule.holds(text, start, end) && !found(pattern.term) {
-                return false;
+        let Some(automaton) = self.automaton.as_ref().filter(|_| text.len() >= self.shortest) else { return true };
+        let Ok(mut state) = automaton.start_state(Anchored::No) else { return true };
+        // Units are cells and words as often as lines, and an iterator takes longer to set up than a cell to read.
+        for (end, byte) in (1..).zip(text.bytes()) {
+            state = automaton.next_state(Anchored::No, state, byte);
+            if !automaton.is_match(state) {
+                continue;
+            }
+            for index in 0..automaton.match_len(state) {
+                let id = automaton.match_pattern(state, index);
+                let Some(pattern) = self.patterns.get(id.as_usize()) else { continue };
+                let start = end - automaton.pattern_len(id);
+                if wanted(pattern) && pattern.rule.holds(text, start, end) && !found(pattern.term) {
+                    return false;
+                }
             }
         }
         true

@@ -116,7 +116,7 @@ pub(super) fn ends(new: &[u8], open: &[u8]) -> bool {
 ///
 /// # Sources
 /// The names that readability extractors agree on; comments are left out, because they answer questions.
-const ASIDE_WORDS: [&str; 35] = [
+const ASIDE_WORDS: [&str; 37] = [
     "nav",
     "navbar",
     "navigation",
@@ -137,8 +137,10 @@ const ASIDE_WORDS: [&str; 35] = [
     "social",
     "related",
     "recommended",
+    "recommendations",
     "newsletter",
     "subscribe",
+    "signup",
     "popup",
     "modal",
     "pagination",

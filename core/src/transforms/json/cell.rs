@@ -27,7 +27,16 @@ pub(super) fn is_bare(content: &str, in_text_column: bool) -> bool {
     if LINES.iter().any(|line| content.starts_with(line)) {
         return false;
     }
-    in_text_column || !(matches!(first, b'{' | b'(') || is_literal(content))
+    in_text_column || !reads_as_json(content)
+}
+
+/// Whether a string needs quotes unless the header marks every cell of the column as a string.
+pub(super) fn is_bare_only_as_text(content: &str) -> bool {
+    reads_as_json(content) && is_bare(content, true)
+}
+
+fn reads_as_json(content: &str) -> bool {
+    content.starts_with(['{', '(']) || is_literal(content)
 }
 
 /// Whether a cell reads as a number, `true`, `false` or `null`.

@@ -1,5 +1,7 @@
 //! Where the level of a column changes for good.
 
+use std::ops::Range;
+
 /// Parts with fewer values have no level.
 const MIN_PART: usize = 6;
 
@@ -19,34 +21,54 @@ pub(super) fn shift(values: &[f64]) -> Option<usize> {
     if values.len() < 2 * MIN_PART {
         return None;
     }
-    let (before, after) = values.split_at(most_likely(values)?);
-    let (before, after) = (Quartiles::of(before), Quartiles::of(after));
+    let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+    // Twice the mean rank of equal values, which is a whole number.
+    let mut ranks = vec![0; values.len()];
+    let mut first = 0;
+    for equal in order.chunk_by(|left, right| left.0 == right.0) {
+        equal.iter().for_each(|(_, place)| ranks[*place] = 2 * first + equal.len() + 1);
+        first += equal.len();
+    }
+    let at = most_likely(ranks.into_iter())?;
+    let parts = [Quartiles::of(&order, 0..at), Quartiles::of(&order, at..values.len())];
+    let is_above = divide(&parts)?;
+    new_level(values.iter().map(|value| is_above(*value)))
+}
+
+/// As [`shift`], of what is so and what is not.
+pub(super) fn shift_of_flags(flags: &[bool]) -> Option<usize> {
+    if flags.len() < 2 * MIN_PART {
+        return None;
+    }
+    let set = flags.iter().filter(|flag| **flag).count();
+    let unset = flags.len() - set;
+    let at = most_likely(flags.iter().map(|flag| if *flag { 2 * unset + set + 1 } else { unset + 1 }))?;
+    let (before, after) = flags.split_at(at);
+    let is_above = divide(&[Quartiles::of_flags(before), Quartiles::of_flags(after)])?;
+    new_level(flags.iter().map(|flag| is_above(f64::from(u8::from(*flag)))))
+}
+
+/// Tells the values of the level after a change from those before it, if there is a change.
+fn divide([before, after]: &[Quartiles; 2]) -> Option<impl Fn(f64) -> bool + use<>> {
     let distance = (before.median / 2.0 - after.median / 2.0).abs();
     if distance <= 0.0 || distance < APART * (before.range() / 2.0).max(after.range() / 2.0) {
         return None;
     }
     let between = before.median / 2.0 + after.median / 2.0;
-    let at = fewest_misplaced(values, |value| (value > between) == (after.median > between));
-    (MIN_PART..=values.len() - MIN_PART).contains(&at).then_some(at)
+    let is_new_above = after.median > between;
+    Some(move |value| (value > between) == is_new_above)
 }
 
-/// Where the ranks before and after differ most; `None` when all values are equal.
-fn most_likely(values: &[f64]) -> Option<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|left, right| values[*left].total_cmp(&values[*right]));
-    // Twice the mean rank of equal values, which is a whole number.
-    let mut ranks = vec![0_i64; values.len()];
-    let mut first = 0;
-    for equal in order.chunk_by(|left, right| values[*left] == values[*right]) {
-        let twice = i64::try_from(2 * first + equal.len() + 1).unwrap_or(i64::MAX);
-        equal.iter().for_each(|place| ranks[*place] = twice);
-        first += equal.len();
-    }
-    let mean = i64::try_from(values.len() + 1).unwrap_or(i64::MAX);
+/// Where the ranks before and after differ most, given twice; `None` when all values are equal.
+fn most_likely(ranks: impl ExactSizeIterator<Item = usize>) -> Option<usize> {
+    let count = ranks.len();
+    let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let mean = whole(count + 1);
     let (mut sum, mut best, mut most_likely) = (0_i64, 0.0, None);
-    for (place, rank) in ranks.iter().enumerate() {
-        sum += rank - mean;
-        let (before, after) = (place + 1, values.len() - place - 1);
+    for (place, rank) in ranks.enumerate() {
+        sum += whole(rank) - mean;
+        let (before, after) = (place + 1, count - place - 1);
         if before < MIN_PART || after < MIN_PART {
             continue;
         }
@@ -59,17 +81,19 @@ fn most_likely(values: &[f64]) -> Option<usize> {
     most_likely
 }
 
-/// The place that leaves the fewest values of the new level before it and of the old one after it.
-fn fewest_misplaced(values: &[f64], is_new: impl Fn(f64) -> bool) -> usize {
-    let mut misplaced = values.iter().filter(|value| !is_new(**value)).count();
+/// The place that leaves the fewest values of the new level before it and of the old one after it, with enough on both
+/// sides.
+fn new_level(is_new: impl ExactSizeIterator<Item = bool> + Clone) -> Option<usize> {
+    let count = is_new.len();
+    let mut misplaced = is_new.clone().filter(|is_new| !is_new).count();
     let (mut fewest, mut at) = (misplaced, 0);
-    for (place, value) in values.iter().enumerate() {
-        misplaced = if is_new(*value) { misplaced + 1 } else { misplaced - 1 };
+    for (place, is_new) in is_new.enumerate() {
+        misplaced = if is_new { misplaced + 1 } else { misplaced - 1 };
         if misplaced < fewest {
             (fewest, at) = (misplaced, place + 1);
         }
     }
-    at
+    (MIN_PART..=count - MIN_PART).contains(&at).then_some(at)
 }
 
 struct Quartiles {
@@ -79,10 +103,27 @@ struct Quartiles {
 }
 
 impl Quartiles {
-    fn of(values: &[f64]) -> Self {
-        let (mut values, count) = (values.to_vec(), values.len());
-        let mut at = |place: usize| *values.select_nth_unstable_by(place, f64::total_cmp).1;
-        Self { low: at(count / 4), median: at(count / 2), high: at(count * 3 / 4) }
+    /// Those of the values at `places`; `order` has all values with their places, the smallest first.
+    fn of(order: &[(f64, usize)], places: Range<usize>) -> Self {
+        let count = places.len();
+        let mut values = order.iter().filter(|(_, place)| places.contains(place)).map(|(value, _)| *value);
+        let mut passed = 0;
+        let mut at = |wanted: usize, before: f64| match wanted.checked_sub(passed) {
+            Some(ahead) => {
+                passed = wanted + 1;
+                values.nth(ahead).unwrap_or(before)
+            }
+            None => before,
+        };
+        let low = at(count / 4, 0.0);
+        let median = at(count / 2, low);
+        Self { low, median, high: at(count * 3 / 4, median) }
+    }
+
+    fn of_flags(flags: &[bool]) -> Self {
+        let unset = flags.iter().filter(|flag| !**flag).count();
+        let at = |place: usize| f64::from(u8::from(place >= unset));
+        Self { low: at(flags.len() / 4), median: at(flags.len() / 2), high: at(flags.len() * 3 / 4) }
     }
 
     fn range(&self) -> f64 {
@@ -113,6 +154,17 @@ mod tests {
         assert_eq!(shift(&values(40, |place| if place < 30 { 200.0 } else { 500.0 })), Some(30));
         let with_outliers = |place: usize| if place % 37 == 5 { 1e300 } else { late(120, 5.0)(place) };
         assert_eq!(shift(&values(200, with_outliers)), Some(120));
+    }
+
+    #[test]
+    fn flags_shift_as_zeros_and_ones_do() {
+        for (from, each) in [(6, 1), (50, 1), (80, 7), (0, 2), (95, 1)] {
+            let flags: Vec<bool> = (0..100).map(|place| place >= from && place % each == 0).collect();
+            let numbers: Vec<f64> = flags.iter().map(|flag| f64::from(u8::from(*flag))).collect();
+            assert_eq!(shift_of_flags(&flags), shift(&numbers), "from {from} each {each}");
+        }
+        assert_eq!(shift_of_flags(&[true; 100]), None);
+        assert_eq!(shift_of_flags(&[false, true]), None);
     }
 
     #[test]

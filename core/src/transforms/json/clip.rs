@@ -131,7 +131,9 @@ fn describe_numbers(list: Cursor<'_>, out: &mut String) {
         return;
     }
     let mut stats = Stats::default();
-    list.items().for_each(|item| stats.observe(item.raw(), 0));
+    for item in list.items() {
+        stats.observe(item.raw(), 0);
+    }
     if let Some((min, max)) = stats.range() {
         let _ = write!(out, " (computed over all {}: min {min}, max {max})", list.len());
     }

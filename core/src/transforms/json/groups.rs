@@ -1,6 +1,6 @@
 //! Rows of the groups that a question names by a value of a column.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::relevance::Match;
 
@@ -38,7 +38,7 @@ impl Marks<'_> {
     /// All limits are chosen by hand.
     pub(super) fn groups(&mut self, paths: &[Path<'_>], by_path: &[Vec<u32>]) {
         let mut groups: Vec<usize> = Vec::new();
-        let mut members: HashMap<u32, Vec<usize>> = HashMap::new();
+        let mut members: HashMap<u32, Vec<usize>> = HashMap::default();
         for (at, (path, indexes)) in paths.iter().zip(by_path).enumerate() {
             let distinct = path.stats.seen.len();
             if !path.is_column || path.stats.has_more || !(2..=MAX_VALUES).contains(&distinct) {
@@ -64,7 +64,7 @@ impl Marks<'_> {
 
     /// The values of a column that the question names, for certain or at least half as well as the best of them.
     fn named(&self, indexes: &[u32], distinct: usize) -> Vec<&str> {
-        let mut known: HashMap<&str, Match> = HashMap::new();
+        let mut known: HashMap<&str, Match> = HashMap::default();
         for index in indexes {
             let found = self.found(*index);
             if found.score > 0.0 && known.len() <= MAX_VALUES {
@@ -87,8 +87,8 @@ impl Marks<'_> {
             .iter()
             .map(|path| path.is_column && path.stats.is_category() && path.stats.seen.len() <= MAX_KINDS)
             .collect();
-        let mut kinds: HashMap<(usize, u32, &str), Kind> = HashMap::new();
-        let mut totals: HashMap<(usize, u32), usize> = HashMap::new();
+        let mut kinds: HashMap<(usize, u32, &str), Kind> = HashMap::default();
+        let mut totals: HashMap<(usize, u32), usize> = HashMap::default();
         for (index, leaf) in (0u32..).zip(self.leaves()) {
             let Some(of_record) = members.get(&leaf.record) else { continue };
             if !tells_apart.get(leaf.path as usize).is_some_and(|tells| *tells) {

@@ -4,13 +4,13 @@ use foldhash::{HashMap, HashSet};
 
 use crate::relevance::Match;
 
-use super::change::shift;
+use super::change::{shift, shift_of_flags};
 use super::failure::{FAILURE, wording};
 use super::stats::{self, magnitude};
 use super::survey::{Leaf, Path, Weight};
 
 /// Longer strings are prose, in which such a word says little. In bytes.
-const SHORT: usize = 400;
+pub(super) const SHORT: usize = 400;
 
 /// Columns of fewer values are no columns.
 const MIN_COLUMN: usize = 8;
@@ -35,13 +35,21 @@ pub(super) struct Marks<'s> {
     text: &'s str,
     leaves: &'s [Leaf],
     matches: &'s [Match],
+    /// The magnitude of every leaf, of what has none NaN.
+    measured: &'s [f64],
     weights: Vec<Option<Weight>>,
     /// Records that answer the question at least half as well as the best one.
     matching: Vec<bool>,
 }
 
 impl<'s> Marks<'s> {
-    pub(super) fn new(text: &'s str, leaves: &'s [Leaf], matches: &'s [Match], records: usize) -> Self {
+    pub(super) fn new(
+        text: &'s str,
+        leaves: &'s [Leaf],
+        matches: &'s [Match],
+        measured: &'s [f64],
+        records: usize,
+    ) -> Self {
         let mut scores = vec![0.0f32; records];
         for (leaf, found) in leaves.iter().zip(matches) {
             if let Some(score) = scores.get_mut(leaf.record as usize) {
@@ -50,7 +58,7 @@ impl<'s> Marks<'s> {
         }
         let best = scores.iter().copied().fold(0.0, f32::max);
         let matching = scores.into_iter().map(|score| score > 0.0 && score * 2.0 >= best).collect();
-        Self { text, leaves, matches, weights: vec![None; leaves.len()], matching }
+        Self { text, leaves, matches, measured, weights: vec![None; leaves.len()], matching }
     }
 
     pub(super) fn raw(&self, index: u32) -> &'s str {
@@ -170,7 +178,8 @@ impl<'s> Marks<'s> {
         }
         let mut measured: Vec<(f64, u32)> = Vec::new();
         if stats.min.is_some() {
-            measured.extend(indexes.iter().filter_map(|index| Some((magnitude(self.raw(*index))?, *index))));
+            let all = indexes.iter().filter_map(|index| Some((*self.measured.get(*index as usize)?, *index)));
+            measured.extend(all.filter(|(value, _)| !value.is_nan()));
         }
         if measured.len() < MIN_COLUMN {
             return;
@@ -234,9 +243,8 @@ impl<'s> Marks<'s> {
     /// Marks where the most frequent values of a column begin or cease to be usual.
     fn last_of_its_kind(&mut self, path: &Path<'_>, indexes: &[u32]) {
         for (usual, _) in path.stats.most_frequent().into_iter().take(2) {
-            let is_usual: Vec<f64> =
-                indexes.iter().map(|index| f64::from(u8::from(self.raw(*index) == usual))).collect();
-            if let Some(at) = shift(&is_usual) {
+            let is_usual: Vec<bool> = indexes.iter().map(|index| self.raw(*index) == usual).collect();
+            if let Some(at) = shift_of_flags(&is_usual) {
                 self.both_sides(indexes[at - 1], indexes[at]);
             }
         }

@@ -17,6 +17,7 @@ mod marks;
 mod minify;
 mod names;
 mod quantity;
+mod relations;
 mod rows;
 mod select;
 mod spelling;
@@ -87,7 +88,8 @@ const MAX_DECODED: usize = 1 << 28;
 ///
 /// Otherwise the same tables hold some of their rows, in order, and a line says what is computed of all of them. Shown
 /// whatever the size: first and last rows, failures (of many the first of each wording), what the question names, the
-/// rows that answer it best and the records they refer to. Then ends of ranges, rare values, rows of every set of keys,
+/// rows that answer it best and the records they refer to, and the first few in which columns differ that are equal in
+/// nearly all others. Then ends of ranges, rare values, rows of every set of keys,
 /// and rows spread evenly. Long texts and nested values are cut, columns of addresses and hashes left out, values that
 /// nearly all rows have stated once.
 ///

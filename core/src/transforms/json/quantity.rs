@@ -6,9 +6,13 @@ const LONGEST: usize = 24;
 /// What an amount with a unit comes to: percent as they are, sizes in bytes, durations in seconds. Of `1.2GiB / 8GiB` the
 /// first. `None` for other texts, plain numbers among them.
 pub(super) fn quantity(content: &str) -> Option<f64> {
-    let amount = content.split_once(" / ").map_or(content, |(used, _)| used).trim();
-    if amount.len() > LONGEST || !amount.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+'))
-    {
+    let content = content.trim_start();
+    if !content.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+')) {
+        return None;
+    }
+    let pair = content.contains('/').then(|| content.split_once(" / ")).flatten();
+    let amount = pair.map_or(content, |(used, _)| used).trim_end();
+    if amount.len() > LONGEST {
         return None;
     }
     let (number, unit) = split(amount)?;

@@ -70,7 +70,9 @@ impl Cells {
             if place > 0 {
                 self.json.push(',');
             }
-            let cell = cell.trim();
+            let is_trimmed = |end: Option<&u8>| end.is_none_or(u8::is_ascii_graphic);
+            let bytes = cell.as_bytes();
+            let cell = if is_trimmed(bytes.first()) && is_trimmed(bytes.last()) { cell } else { cell.trim() };
             if cell.is_empty() {
                 self.json.push_str("null");
             } else if cell::is_literal(cell) && cell != "null" && cell.len() < LOOKED_AT {

@@ -54,10 +54,14 @@ impl Candidates {
                 scored.push((score, index));
             }
             if kinds.len() < MAX_KINDS {
-                let fits = table.cells(row.value, &mut cells);
                 let mut kind = Kind::default();
-                for (word, cells) in kind.iter_mut().zip(cells.chunks(64)).filter(|_| fits) {
-                    *word = cells.iter().fold(0, |word, cell| word << 1 | u64::from(cell.is_some()));
+                if table.is_of_lists() {
+                    // Lists have all places up to their last.
+                    kind[0] = row.value.len() as u64;
+                } else if table.cells(row.value, &mut cells) {
+                    for (word, cells) in kind.iter_mut().zip(cells.chunks(64)) {
+                        *word = cells.iter().fold(0, |word, cell| word << 1 | u64::from(cell.is_some()));
+                    }
                 }
                 if kinds.insert(kind) {
                     candidates.extremes.push(index);

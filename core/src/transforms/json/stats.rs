@@ -66,8 +66,8 @@ pub(super) struct Stats<'d> {
 }
 
 impl<'d> Stats<'d> {
-    /// Counts a scalar as it is written, at an offset.
-    pub(super) fn observe(&mut self, raw: &'d str, offset: u32) {
+    /// Counts a scalar as it is written, at an offset, and tells its [`magnitude`].
+    pub(super) fn observe(&mut self, raw: &'d str, offset: u32) -> Option<f64> {
         self.count += 1;
         match raw.as_bytes().first() {
             Some(b'n') => self.nulls += 1,
@@ -78,7 +78,8 @@ impl<'d> Stats<'d> {
             Some(b't' | b'f') => {}
             _ => self.numbers += 1,
         }
-        if let Some(value) = magnitude(raw) {
+        let measured = magnitude(raw);
+        if let Some(value) = measured {
             self.measured += 1;
             let first = Extreme { value, raw, is_blurred: false };
             self.min = Some(self.min.map_or(first, |min| min.or(raw, value, |new, old| new < old)));
@@ -87,7 +88,7 @@ impl<'d> Stats<'d> {
         self.bytes += raw.len().min(LONG);
         // Counts are of no use when some values are not counted.
         if self.has_more {
-            return;
+            return measured;
         }
         if let Some(seen) = self.seen.get_mut(raw) {
             seen.count += 1;
@@ -96,6 +97,7 @@ impl<'d> Stats<'d> {
         } else {
             self.has_more = true;
         }
+        measured
     }
 
     /// The values, the most frequent first, then the earliest. Empty when there are too many to have counted all.
@@ -167,6 +169,11 @@ pub(super) fn magnitude(raw: &str) -> Option<f64> {
     let Some(content) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
         return raw.parse().ok().filter(|value: &f64| value.is_finite());
     };
+    // Most texts begin with a letter, and are told apart without a closer look.
+    if !content.starts_with(|first: char| matches!(first, '0'..='9' | '-' | '+' | '$' | '\\' | '"' | ' ' | '\u{80}'..))
+    {
+        return None;
+    }
     // A quoted cell of a file that was read as it is.
     let content = content.trim_matches(['\\', '"', ' ']);
     let bytes = content.as_bytes();
@@ -276,7 +283,9 @@ mod tests {
 
     fn range<'d>(values: &[&'d str]) -> Option<(&'d str, &'d str)> {
         let mut stats = Stats::default();
-        values.iter().for_each(|raw| stats.observe(raw, 0));
+        for raw in values {
+            stats.observe(raw, 0);
+        }
         stats.range()
     }
 

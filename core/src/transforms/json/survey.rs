@@ -55,7 +55,7 @@ pub(super) struct Path<'d> {
     /// Whether a list or a map is on the way.
     pub(super) is_column: bool,
     pub(super) stats: Stats<'d>,
-    parent: u32,
+    pub(super) parent: u32,
     children: Vec<u32>,
 }
 
@@ -77,10 +77,10 @@ impl<'d> Survey<'d> {
         walk.add_path("", 0, false);
         walk.value(root, None, 0, 0);
         let Walk { leaves, mut paths, records, .. } = walk;
+        let mut measured = Vec::with_capacity(leaves.len());
         for leaf in &leaves {
-            if let Some(path) = paths.get_mut(leaf.path as usize) {
-                path.stats.observe(&text[leaf.span()], leaf.start);
-            }
+            let stats = paths.get_mut(leaf.path as usize).map(|path| &mut path.stats);
+            measured.push(stats.and_then(|stats| stats.observe(&text[leaf.span()], leaf.start)).unwrap_or(f64::NAN));
         }
         let keys: Vec<_> = paths.iter().map(|path| path.key).collect();
         let scores = question.scores(&keys);
@@ -97,7 +97,7 @@ impl<'d> Survey<'d> {
         let units: Vec<_> = leaves.iter().map(|leaf| marks::unit(&text[leaf.span()])).collect();
         let matches = question.matches(&units);
         drop(units);
-        let mut order = marks::Marks::new(text, &leaves, &matches, records.len());
+        let mut order = marks::Marks::new(text, &leaves, &matches, &measured, records.len());
         order.matches();
         let mut by_path: Vec<Vec<u32>> = paths.iter().map(|path| Vec::with_capacity(path.stats.count)).collect();
         for (index, leaf) in (0u32..).zip(&leaves) {
@@ -110,6 +110,7 @@ impl<'d> Survey<'d> {
             order.column(path, indexes, question.asks_extreme());
         }
         order.groups(&paths, &by_path);
+        order.relations(&paths, &by_path, &records);
         order.references(&paths, &records);
         let marked = order.finish();
         let mut total = 0.0;

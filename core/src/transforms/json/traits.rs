@@ -25,14 +25,12 @@ impl<'d> Traits<'d> {
         self.present += 1;
         match self.first {
             None => self.first = Some(value),
-            Some(first) => self.varies |= first.raw() != raw,
+            Some(first) => self.varies = self.varies || first.raw() != raw,
         }
         if let Some(content) = content(raw) {
             self.strings += 1;
             self.affix.observe(content);
-            if cell::is_bare(content, true) && !cell::is_bare(content, false) {
-                self.literal_strings += 1;
-            }
+            self.literal_strings += usize::from(cell::is_bare_only_as_text(content));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Comma- and tab-separated values, and their relatives.
 
+use std::ops::Range;
+
 use csv::{ReaderBuilder, StringRecord};
 
 use super::grid::Grid;
@@ -48,7 +50,11 @@ fn is_table(sample: &str, delimiter: u8, is_cut: bool, is_named: bool) -> bool {
     if memchr::memchr(delimiter, first.as_bytes()).is_none() {
         return false;
     }
-    let mut records: Vec<StringRecord> = records(sample, delimiter).map(|(record, _)| record).collect();
+    let mut reader = Records::of(sample, delimiter);
+    let mut records: Vec<StringRecord> = Vec::new();
+    while let Some((record, _)) = reader.next() {
+        records.push(record.clone());
+    }
     if is_cut {
         // The sample may end within quotes.
         records.pop();
@@ -66,35 +72,71 @@ fn is_table(sample: &str, delimiter: u8, is_cut: bool, is_named: bool) -> bool {
         && (is_named || header::differs(&names, &rows))
 }
 
-/// The records of a text with the offsets of their starts. Line breaks within quotes are part of a record, which
-/// begins with the blank lines before it.
-fn records(text: &str, delimiter: u8) -> impl Iterator<Item = (StringRecord, usize)> + '_ {
-    let mut reader =
-        ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
+/// The records of a text. Line breaks within quotes are part of a record, which begins with the blank lines before it.
+struct Records<'t> {
+    reader: csv::Reader<&'t [u8]>,
+    record: StringRecord,
+}
+
+impl<'t> Records<'t> {
+    fn of(text: &'t str, delimiter: u8) -> Self {
+        let mut options = ReaderBuilder::new();
+        let reader = options.delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
+        Self { reader, record: StringRecord::new() }
+    }
+
+    /// The next record, and where it begins and ends.
+    fn next(&mut self) -> Option<(&StringRecord, Range<usize>)> {
+        let offset = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        let start = offset(self.reader.position());
+        let is_one = self.reader.read_record(&mut self.record).unwrap_or(false);
+        is_one.then(|| (&self.record, start..offset(self.reader.position())))
+    }
+}
+
+/// The records of a text without quotes: its lines, but blank ones, each with where it stands, without line breaks.
+fn lines_of(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
+    let mut from = 0;
+    let breaks = memchr::memchr2_iter(b'\n', b'\r', text.as_bytes()).chain([text.len()]);
+    let lines = breaks.map(move |end| std::mem::replace(&mut from, end + 1)..end);
+    lines.filter(|span| !span.is_empty()).map(|span| (&text[span.clone()], span))
+}
+
+/// The cells of a line without quotes. Cells are a few bytes long, for which a search for a `char` takes long to set up.
+fn cells_of(line: &str, delimiter: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(line);
     std::iter::from_fn(move || {
-        let mut record = StringRecord::new();
-        let is_one = reader.read_record(&mut record).unwrap_or(false);
-        let start = record.position().map_or(0, csv::Position::byte);
-        is_one.then_some((record, usize::try_from(start).unwrap_or(usize::MAX)))
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == delimiter);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
     })
 }
 
 /// Reads a table of a known shape.
 pub(super) fn read(text: &str, shape: Shape) -> Option<Grid> {
     let Shape { start, delimiter } = shape;
-    let mut records = records(&text[start..], delimiter).map(|(record, at)| (record, start + at)).peekable();
-    let (names, _) = records.next()?;
-    let first_row = records.peek()?.1;
-    // A header that ends with CRLF ends behind both.
-    let first_row = first_row + text[first_row..].len() - text[first_row..].trim_start_matches(['\r', '\n']).len();
-    let mut grid = Grid::new(&names, 0..first_row)?;
+    let mut records = Records::of(&text[start..], delimiter);
+    let (names, header) = records.next()?;
+    let first_row = start + header.end;
+    // A header that ends with CRLF ends behind both, and blank lines below it belong to it.
+    let rows = text[first_row..].trim_start_matches(['\r', '\n']);
+    let first_row = text.len() - rows.len();
+    let mut grid = Grid::new(names, 0..first_row)?;
     grid.delimiter = Some(delimiter);
-    while let Some((record, from)) = records.next() {
-        let to = records.peek().map_or(text.len(), |(_, next)| *next);
-        let raw = text.get(from..to)?;
-        let blank = raw.len() - raw.trim_start_matches(['\r', '\n']).len();
-        let span = from + blank..from + raw.trim_end_matches(['\r', '\n']).len();
-        grid.push(span, record.len(), &record);
+    if memchr::memchr(b'"', rows.as_bytes()).is_none() {
+        for (line, span) in lines_of(rows) {
+            let width = line.bytes().filter(|byte| *byte == delimiter).count() + 1;
+            grid.push(first_row + span.start..first_row + span.end, width, cells_of(line, delimiter));
+        }
+    } else {
+        while let Some((record, span)) = records.next() {
+            let from = start + span.start;
+            let raw = text.get(from..start + span.end)?;
+            let blank = raw.len() - raw.trim_start_matches(['\r', '\n']).len();
+            let span = from + blank..from + raw.trim_end_matches(['\r', '\n']).len();
+            grid.push(span, record.len(), record);
+        }
     }
     grid.tail = text.len()..text.len();
     grid.checked(MIN_ROWS)
