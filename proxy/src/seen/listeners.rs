@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 use super::Seen;
 use crate::decode;
 use crate::overheard::Listener;
-use crate::providers::{Account, Api, Framing, Reader};
+use crate::providers::{Account, Api, EndingReader, Framing, Reader};
 use crate::sse::Piece;
 
 /// Answers up to this size are read for the provider's account of tokens when nobody else reads them.
@@ -81,7 +81,7 @@ impl Listener for Answer {
     }
 }
 
-/// Looks for the provider's account of tokens in an answer that nobody else reads.
+/// Looks for the provider's account of tokens in an answer that nobody else reads, and for a trace how it ended.
 pub(crate) struct UsageListener {
     api: Api,
     seen: Seen,
@@ -92,7 +92,7 @@ pub(crate) struct UsageListener {
 /// What was heard so far.
 enum Heard {
     /// Events, read as they come.
-    Stream(Reader, Account),
+    Stream(Reader, Account, Option<EndingReader>),
     /// The whole answer up to a limit, with the headers that say how it is encoded.
     Text { pieces: Vec<Bytes>, left: usize, headers: HeaderMap },
     /// More than is read.
@@ -102,7 +102,8 @@ enum Heard {
 impl UsageListener {
     /// Listens to a stream whose frames are of at most `frame_bytes`.
     pub(crate) fn stream(api: Api, framing: Framing, frame_bytes: usize, seen: Seen, tasks: TaskTracker) -> Self {
-        Self { api, seen, tasks, heard: Heard::Stream(Reader::new(framing, frame_bytes), Account::new(api)) }
+        let ending = seen.is_traced().then(|| EndingReader::new(api));
+        Self { api, seen, tasks, heard: Heard::Stream(Reader::new(framing, frame_bytes), Account::new(api), ending) }
     }
 
     /// Listens to an answer in one piece.
@@ -114,9 +115,12 @@ impl UsageListener {
 impl Listener for UsageListener {
     fn hear(&mut self, data: &Bytes) {
         match &mut self.heard {
-            Heard::Stream(reader, account) => reader.feed(data, |piece| {
+            Heard::Stream(reader, account, ending) => reader.feed(data, |piece| {
                 if let Piece::Frame(frame) = piece {
                     account.frame(&frame);
+                    if let Some(ending) = ending {
+                        ending.frame(&frame);
+                    }
                 }
             }),
             Heard::Text { pieces, left, .. } => match left.checked_sub(data.len()) {
@@ -134,17 +138,21 @@ impl Listener for UsageListener {
         let Self { api, seen, tasks, heard } = self;
         match heard {
             // A stream that was cut off has told what its beginning cost.
-            Heard::Stream(_, account) => {
+            Heard::Stream(_, account, ending) => {
                 if let Some(usage) = account.usage() {
                     seen.note(|record| record.usage = Some(usage));
+                }
+                if let Some(ending) = ending {
+                    seen.trace(|trace| trace.ending = ending.ending());
                 }
             }
             Heard::Text { pieces, left, headers } if is_whole => {
                 let read = move || {
-                    let text = decode::decoded(&headers, &joined(pieces), ACCOUNT_BYTES);
-                    if let Some(usage) = text.and_then(|text| api.usage_in(&text)) {
+                    let Some(text) = decode::decoded(&headers, &joined(pieces), ACCOUNT_BYTES) else { return };
+                    if let Some(usage) = api.usage_in(&text) {
                         seen.note(|record| record.usage = Some(usage));
                     }
+                    seen.trace(|trace| trace.ending = api.ending_in(&text));
                 };
                 if ACCOUNT_BYTES - left <= INLINE_BYTES {
                     read();

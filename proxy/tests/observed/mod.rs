@@ -88,7 +88,7 @@ fn timing(own_ms: f64, tokens_before: u64, tokens_after: u64) -> Vec<(Step, Step
         (Step::Compression, 0.6, middle, tokens_after),
     ]
     .map(|(step, share, tokens_before, tokens_after)| {
-        (step, StepTiming { duration_ms: own_ms * share, tokens_before, tokens_after })
+        (step, StepTiming { duration_ms: own_ms * share, tokens_before, tokens_after, started: None })
     })
     .to_vec()
 }
@@ -100,6 +100,7 @@ fn extensions(number: u64) -> Vec<Invocation> {
         outcome,
         duration_ms,
         warning: warning.map(str::to_owned),
+        started: None,
     };
     let redact = if number.is_multiple_of(9) { Outcome::Changed } else { Outcome::Ran };
     let audit = match number % 50 {
