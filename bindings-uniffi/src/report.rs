@@ -172,7 +172,7 @@ impl From<&CoreBudget> for BudgetReport {
 
 impl From<&CoreInvocation> for Invocation {
     fn from(call: &CoreInvocation) -> Self {
-        let CoreInvocation { extension, stage, outcome, duration_ms, warning } = call;
+        let CoreInvocation { extension, stage, outcome, duration_ms, warning, started: _ } = call;
         Self {
             extension: extension.clone(),
             stage: (*stage).to_owned(),

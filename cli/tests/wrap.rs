@@ -102,8 +102,12 @@ impl Wrapped {
     }
 
     fn kill_proxy(&self) {
+        self.signal_proxy("-KILL");
+    }
+
+    fn signal_proxy(&self, signal: &str) {
         let id = self.proxy().unwrap();
-        assert!(Command::new("kill").args(["-KILL", &id.to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id.to_string()]).status().unwrap().success());
     }
 
     /// Ends the script; its exit code and the words of the command.
@@ -196,6 +200,28 @@ fn a_request_during_which_the_proxy_is_killed_goes_past_it() {
     assert!(compressed.len() < body.len());
     assert_eq!(seen.recv().unwrap(), body, "past the proxy a request is as it came");
     wrapped.end();
+}
+
+#[test]
+fn a_proxy_that_hangs_is_passed_and_started_again() {
+    let place = Place::new();
+    let (upstream, seen) = upstream(&[]);
+    let wrapped = Wrapped::start(&place, &upstream, "cat");
+    let (body, hung) = (long_body(), wrapped.proxy().unwrap());
+    assert_eq!(wrapped.ask(&body), "HTTP/1.1 200 OK");
+    assert!(seen.recv().unwrap().len() < body.len());
+    wrapped.signal_proxy("-STOP");
+    // Served as soon as the proxy has been silent for too long.
+    assert_eq!(wrapped.ask(&body), "HTTP/1.1 200 OK");
+    assert_eq!(seen.recv().unwrap(), body, "past the proxy a request is as it came");
+    while {
+        assert_eq!(wrapped.ask(&body), "HTTP/1.1 200 OK");
+        seen.recv().unwrap().len() == body.len()
+    } {}
+    assert!(processes().iter().all(|(id, ..)| *id != hung), "the proxy that hangs is still there");
+    let (code, words) = wrapped.end();
+    assert_eq!(code, Some(0));
+    assert!(words.contains("ended once and was started again") && words.contains("no answer for 5 s"), "{words}");
 }
 
 #[test]

@@ -105,6 +105,24 @@ impl ProxyError {
         }
     }
 
+    /// Its name in traces.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::HeadersTooLarge { .. } => "headers_too_large",
+            Self::BodyTooLarge(_) => "body_too_large",
+            Self::BodyStalled(_) => "body_stalled",
+            Self::BodyBroken => "body_broken",
+            Self::WrongHost(_) => "wrong_host",
+            Self::WrongOrigin(_) => "wrong_origin",
+            Self::Unauthorized(..) => "unauthorized",
+            Self::UnknownUpstream => "unknown_upstream",
+            Self::WrongPath(_) => "wrong_path",
+            Self::Refused(_) => "refused",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout { .. } => "timeout",
+        }
+    }
+
     /// The answer in the shape of a provider, or of Headroom's own routes.
     pub(crate) fn response(&self, provider: Option<Provider>) -> Response<Body> {
         let status = self.status();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::headers;
 use crate::observe::{Observer, RequestRecord, Transport};
@@ -34,13 +34,29 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Reads the head of a request.
     pub(crate) fn new(id: Arc<str>, parts: &Parts, observer: &Observer) -> Self {
+        Self::read(id, parts, |id, route, path| {
+            let mut trace = observer.trace(&parts.method, &parts.headers);
+            if let Some(trace) = trace.as_deref_mut().filter(|_| parts.method == Method::POST) {
+                // A handshake asks no model yet.
+                trace.operation = operation(route);
+            }
+            Seen::new(observer, RequestRecord { trace, ..record(id, route, path) })
+        })
+    }
+
+    /// Reads the head of a request of which nothing is told here.
+    pub(crate) fn unseen(id: Arc<str>, parts: &Parts) -> Self {
+        Self::read(id, parts, |_, _, _| Seen::nothing())
+    }
+
+    fn read(id: Arc<str>, parts: &Parts, seen: impl FnOnce(&str, &Route, &str) -> Seen) -> Self {
         let whole = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let (project, target) = split_project(whole);
         let project = project.or_else(|| headers::text(&parts.headers, "x-headroom-project"));
         let route = providers::route(&parts.method, target, &parts.headers);
         let path = path(target);
         let is_own = routes::is_own(path);
-        let seen = if is_own { Seen::nothing() } else { Seen::new(observer, record(&id, &route, path)) };
+        let seen = if is_own { Seen::nothing() } else { seen(&id, &route, path) };
         let target = at_chatgpt(&route, target).unwrap_or_else(|| target.to_owned());
         Self { id, started: Instant::now(), project: project.map(str::to_owned), target, route, is_own, seen }
     }
@@ -48,9 +64,14 @@ impl Exchange {
     /// A request in the message with this number on its WebSocket, told apart from the handshake.
     pub(crate) fn of_frame(&self, number: u64, handshake: &HeaderMap, observer: &Observer) -> Self {
         let id: Arc<str> = format!("{}-{number}", self.id).into();
+        let mut trace = observer.trace(&Method::GET, handshake);
+        if let Some(trace) = &mut trace {
+            trace.operation = operation(&self.route);
+        }
         let record = RequestRecord {
             status: StatusCode::SWITCHING_PROTOCOLS.as_u16(),
             transport: Transport::WebSocket,
+            trace,
             ..record(&id, &self.route, self.path())
         };
         let seen = Seen::new(observer, record);
@@ -73,6 +94,18 @@ fn record(id: &str, route: &Route, path: &str) -> RequestRecord {
         path: path.to_owned(),
         model: route.model.clone().unwrap_or_default(),
         ..RequestRecord::default()
+    }
+}
+
+/// What the model is asked for.
+///
+/// # Sources
+/// The well-known values of `gen_ai.operation.name`.
+fn operation(route: &Route) -> Option<&'static str> {
+    match route.api? {
+        _ if route.counts => None,
+        Api::Gemini => Some("generate_content"),
+        Api::Chat | Api::Responses | Api::Messages => Some("chat"),
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn outbound(
     let uri = base.join(&exchange.target)?;
     let mut headers = parts.headers;
     headers::strip_for_upstream(&mut headers);
-    exchange.seen.asked();
+    exchange.seen.asked(&uri);
     Ok(Outbound { method: parts.method, uri, headers, body })
 }
 
@@ -71,6 +71,7 @@ pub(crate) fn back(stack: &Stack, exchange: &Exchange, response: Response<Incomi
     let (mut parts, body) = response.into_parts();
     headers::strip_hop_by_hop(&mut parts.headers);
     parts.version = http::Version::HTTP_11;
+    exchange.seen.trace(|trace| trace.upstream_status = Some(parts.status.as_u16()));
     let body = Body::new(Paced::new(body, None, stack.options.timeouts.idle()));
     Response::from_parts(parts, exchange.seen.timed(body))
 }

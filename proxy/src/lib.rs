@@ -39,7 +39,7 @@ pub use base_url::BaseUrl;
 pub use error::StartError;
 pub use front::Backend;
 pub use hosted::HostedProxy;
-pub use options::{Limits, ProxyOptions, Retries, Timeouts, Upstreams};
+pub use options::{Limits, ProxyOptions, Retries, Sampler, Timeouts, Traces, Upstreams};
 pub use secret::Secret;
 pub use server::{Proxy, RunningProxy, serve};
 pub use upstream::reach;

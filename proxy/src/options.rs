@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headroom_core::CompressOptions;
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::base_url::BaseUrl;
@@ -47,6 +48,8 @@ pub struct ProxyOptions {
     /// What models cost that have another price than their list price, in dollars per million input tokens; a name may end
     /// in `*`. Default: none.
     pub prices: BTreeMap<String, f64>,
+    /// Where traces go.
+    pub traces: Traces,
     /// npm packages whose extensions `startProxy` of `headroom-sdk` runs; each has the keyword
     /// `headroom-pipeline-extension`. Hosts without Node leave them out and say so. Default: none.
     pub extension_packages: Vec<String>,
@@ -74,6 +77,7 @@ impl Default for ProxyOptions {
             retrieval_tool: true,
             dashboard_texts: true,
             prices: BTreeMap::new(),
+            traces: Traces::default(),
             extension_packages: Vec::new(),
             compress: CompressOptions::default(),
         }
@@ -222,6 +226,74 @@ impl Default for Retries {
     }
 }
 
+/// Where traces go, over OTLP/HTTP as JSON. There are none without an endpoint.
+///
+/// # Sources
+/// Defaults of times and sizes are those of OpenTelemetry's batch processor and exporter.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// The whole address, such as `http://127.0.0.1:4318/v1/traces`. Default: none.
+    pub endpoint: Option<BaseUrl>,
+    /// Headers of the requests to it, such as a key. Default: none.
+    pub headers: BTreeMap<String, Secret>,
+    /// How long one request to it may take, in milliseconds. Default: 10,000.
+    pub timeout_ms: u64,
+    /// The name of this service. Default: `headroom`.
+    pub service_name: String,
+    /// What else is said of this service. Default: none.
+    pub resource_attributes: BTreeMap<String, String>,
+    /// Which requests are traced. Default: `parentbased_always_on`.
+    pub sampler: Sampler,
+    /// The share of traces that the samplers with `traceidratio` take, from 0.0 to 1.0. Default: 1.0.
+    pub sampler_ratio: f64,
+    /// How long a span waits for others that go with it, in milliseconds. Default: 5,000.
+    pub delay_ms: u64,
+    /// How many requests may wait; what comes then is counted as dropped. Default: 2048.
+    pub queue_requests: usize,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            headers: BTreeMap::new(),
+            timeout_ms: 10_000,
+            service_name: "headroom".into(),
+            resource_attributes: BTreeMap::new(),
+            sampler: Sampler::default(),
+            sampler_ratio: 1.0,
+            delay_ms: 5000,
+            queue_requests: 2048,
+        }
+    }
+}
+
+/// Which requests are traced. Those that are `parentbased_` do as the client's `traceparent` says and decide only without
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampler {
+    /// All.
+    #[serde(rename = "always_on")]
+    AlwaysOn,
+    /// None.
+    #[serde(rename = "always_off")]
+    AlwaysOff,
+    /// A share, chosen by the id of the trace.
+    TraceIdRatio,
+    /// As the client, else all.
+    #[default]
+    #[serde(rename = "parentbased_always_on")]
+    ParentAlwaysOn,
+    /// As the client, else none.
+    #[serde(rename = "parentbased_always_off")]
+    ParentAlwaysOff,
+    /// As the client, else a share.
+    #[serde(rename = "parentbased_traceidratio")]
+    ParentTraceIdRatio,
+}
+
 impl ProxyOptions {
     /// What a host without Node tells its user: which packages it leaves out.
     #[must_use]
@@ -245,6 +317,11 @@ impl ProxyOptions {
             ("limits.response_bytes", response_bytes as u64),
         ];
         let Timeouts { connect_ms, first_byte_ms, idle_ms, headers_ms, compress_ms, drain_ms: _ } = self.timeouts;
+        let traces = [
+            ("traces.timeout_ms", self.traces.timeout_ms),
+            ("traces.delay_ms", self.traces.delay_ms),
+            ("traces.queue_requests", self.traces.queue_requests as u64),
+        ];
         let cache = [("cache_bytes", self.cache_bytes as u64), ("cache_ttl_ms", self.cache_ttl_ms)];
         let timeouts = [
             ("timeouts.connect_ms", connect_ms),
@@ -253,17 +330,41 @@ impl ProxyOptions {
             ("timeouts.headers_ms", headers_ms),
             ("timeouts.compress_ms", compress_ms),
         ];
-        if let Some((name, _)) = limits.iter().chain(&cache).chain(&timeouts).find(|(_, value)| *value == 0) {
+        let mut positive = limits.iter().chain(&cache).chain(&timeouts).chain(&traces);
+        if let Some((name, _)) = positive.find(|(_, value)| *value == 0) {
             return Err(StartError::Configuration(format!("{name}: expected a number above 0, found 0")));
         }
         if let Some(status) = self.retries.statuses.iter().find(|status| !(400..600).contains(*status)) {
             let message = format!("retries.statuses: expected statuses from 400 to 599, found {status}");
             return Err(StartError::Configuration(message));
         }
+        self.traces.validate()?;
         if self.token.as_ref().is_some_and(Secret::is_empty) {
             return Err(StartError::Configuration("token: expected a text that is not empty, found \"\"".into()));
         }
         self.compress.validate().map_err(|error| StartError::Configuration(error.to_string()))
+    }
+}
+
+impl Traces {
+    pub(crate) fn validate(&self) -> Result<(), StartError> {
+        let ratio = self.sampler_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            let message = format!("traces.sampler_ratio: expected a number from 0.0 to 1.0, found {ratio}");
+            return Err(StartError::Configuration(message));
+        }
+        // A value is not repeated: it may be a key.
+        let is_header = |name: &str, value: &Secret| {
+            HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value.expose()).is_ok()
+        };
+        match self.headers.iter().find(|(name, value)| !is_header(name, value)) {
+            Some((name, _)) => {
+                let message =
+                    format!("traces.headers: expected a name and a value of a header, found neither at {name:?}");
+                Err(StartError::Configuration(message))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -296,6 +397,9 @@ mod tests {
         assert_eq!(message(|o| o.cache_ttl_ms = 0), "cache_ttl_ms: expected a number above 0, found 0");
         assert!(message(|o| o.retries.statuses = vec![200]).contains("found 200"));
         assert!(message(|o| o.token = Some(Secret::new(""))).starts_with("token:"));
+        assert!(message(|o| o.traces.sampler_ratio = f64::NAN).contains("traces.sampler_ratio"));
+        let error = message(|o| drop(o.traces.headers.insert("a".into(), Secret::new("hunter2\n"))));
+        assert!(error.starts_with("traces.headers") && !error.contains("hunter2"), "{error}");
         assert!(message(|o| o.compress.target_ratio = Some(2.0)).contains("target_ratio"));
     }
 }

@@ -28,7 +28,7 @@ use crate::error::StartError;
 use crate::front::{Backend, Front};
 use crate::greeting::Greeting;
 use crate::guard::{Origins, Token};
-use crate::observe::{ObserveOptions, Observer, PriceTable};
+use crate::observe::{ObserveOptions, Observer, PriceTable, Traces};
 use crate::options::ProxyOptions;
 use crate::retrieval::Kept;
 use crate::routes;
@@ -191,7 +191,8 @@ fn observer(options: &ProxyOptions) -> Result<Observer, StartError> {
         .with_overrides(&options.prices)
         .map_err(|error| StartError::Configuration(error.to_string()))?;
     let dashboard_texts = options.dashboard_texts;
-    Ok(Observer::new(ObserveOptions { dashboard_texts, prices, ..ObserveOptions::default() }))
+    let observed = ObserveOptions { dashboard_texts, prices, ..ObserveOptions::default() };
+    Ok(Observer::with_traces(observed, Traces::start(options)))
 }
 
 /// An event of the process.
@@ -311,6 +312,7 @@ impl Server {
             log::warn!(target: "headroom.proxy", "requests are cut off that did not end within the drain limit");
         }
         connections.shutdown().await;
+        self.stack.observer.flush().await;
     }
 
     /// Serves one connection.

@@ -53,6 +53,7 @@ pub(crate) async fn serve(stack: Arc<Stack>, own: Router, request: Request<Incom
     let outcome = pass(&stack, &exchange, own, Request::from_parts(parts, body)).await;
     let mut response = outcome.unwrap_or_else(|error| {
         log::info!(target: "headroom.proxy", "{} {}: {error}", exchange.id, exchange.path());
+        exchange.seen.trace(|trace| trace.error = Some(error.kind()));
         error.response((!is_own).then_some(exchange.route.provider))
     });
     if is_own {

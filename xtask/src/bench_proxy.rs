@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::cargo;
-use crate::peers::PEERS;
+use crate::peers::{GATEWAY, PEERS};
 use crate::table::{Table, grouped};
 
 /// How long one figure is measured. In seconds.
@@ -58,17 +58,26 @@ pub(crate) fn run(with_peers: bool, is_markdown: bool) -> Result<()> {
             }
         };
         let idle = running.memory();
+        if let Err(error) = warm_up(running.address, folder.path()) {
+            eprintln!("{} is left out: {error:#}", program.name());
+            continue;
+        }
         for (row, connections, body, kind) in ROWS {
             let figure = wrk(running.address, connections, &folder.path().join(body), kind)?;
             let rate = figure.number("requests")? / figure.number("seconds")?;
             let failed = figure.number("failed")?;
             let name = format!("{row}: {}", program.name());
             ensure!(failed == 0.0 || !program.is_ours(), "{name}: {failed} requests failed");
+            if rate == 0.0 || failed > 0.0 {
+                let why = if failed > 0.0 { "failed" } else { "no answer" };
+                table.push([name, why.to_owned(), "–".to_owned(), "–".to_owned()]);
+                continue;
+            }
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
-            let rate = if failed > 0.0 { "failed".to_owned() } else { grouped(rate as u64) };
+            let rate = grouped(rate as u64);
             table.push([name, rate, figure.milliseconds("p50_ms")?, figure.milliseconds("p99_ms")?]);
         }
-        let first = first_byte(running.address, &folder.path().join("stream.json"))?;
+        let first = first_byte(running.address, &folder.path().join("stream.json"), STREAMS)?;
         others.push([
             program.name().to_owned(),
             format!("{:.0}", running.ready.as_secs_f64() * 1e3),
@@ -92,14 +101,18 @@ enum Program {
     Direct,
     Nginx,
     Headroom,
-    Peer { name: &'static str, command: PathBuf },
+    Peer { name: &'static str, command: PathBuf, vocabulary: PathBuf },
+    Gateway { name: &'static str, command: PathBuf },
 }
 
 fn programs(with_peers: bool) -> Result<Vec<Program>> {
     let mut programs = vec![Program::Direct, Program::Nginx, Program::Headroom];
     if with_peers {
-        let python = PEERS[0].install_proxy()?;
-        programs.push(Program::Peer { name: PEERS[0].package, command: python.with_file_name("headroom") });
+        let [peer, _] = PEERS;
+        let command = peer.install_proxy()?.with_file_name("headroom");
+        programs.push(Program::Peer { name: peer.package, command, vocabulary: peer.vocabulary()? });
+        let command = GATEWAY.install_proxy()?.with_file_name("litellm");
+        programs.push(Program::Gateway { name: GATEWAY.package, command });
     }
     Ok(programs)
 }
@@ -110,7 +123,7 @@ impl Program {
             Self::Direct => "no proxy",
             Self::Nginx => "nginx",
             Self::Headroom => "Headroom",
-            Self::Peer { name, .. } => name,
+            Self::Peer { name, .. } | Self::Gateway { name, .. } => name,
         }
     }
 
@@ -143,10 +156,27 @@ impl Program {
                 command.arg(store).env("TOKIO_WORKER_THREADS", "1");
                 command
             }
-            Self::Peer { command, .. } => {
+            Self::Peer { command, vocabulary, .. } => {
                 let mut command = Command::new(command);
                 command.args(["proxy", "--port", &port.to_string(), "--no-rate-limit"]);
                 command.env("OPENAI_TARGET_API_URL", format!("http://{to}")).env("HOME", folder);
+                // Without it every request tries to fetch a vocabulary, waits for that and then compresses nothing.
+                command.env("TIKTOKEN_CACHE_DIR", vocabulary);
+                command.envs([("HEADROOM_OFFLINE", "1"), ("HEADROOM_BEACON", "off"), ("DO_NOT_TRACK", "1")]);
+                command
+            }
+            Self::Gateway { command, .. } => {
+                let configuration = folder.join("litellm.yaml");
+                fs::write(&configuration, litellm(to))?;
+                let mut command = Command::new(command);
+                command.arg("--config").arg(configuration).args([
+                    "--host",
+                    "127.0.0.1",
+                    "--num_workers",
+                    "1",
+                    "--port",
+                ]);
+                command.arg(port.to_string()).env("LITELLM_LOCAL_MODEL_COST_MAP", "True").env("HOME", folder);
                 command
             }
         };
@@ -241,15 +271,33 @@ fn wrk(address: SocketAddr, connections: u32, body: &Path, kind: &str) -> Result
     last.map(Figure).context("wrk: expected a line of JSON")
 }
 
-/// The median time to the first byte of a streamed answer, in milliseconds, on one connection.
-fn first_byte(address: SocketAddr, body: &Path) -> Result<f64> {
+/// Asks once for everything: what is loaded by the first request is no matter of the ones that are measured.
+fn warm_up(address: SocketAddr, folder: &Path) -> Result<()> {
+    for body in ["chat.json", "tool.json", "stream.json"] {
+        first_byte(address, &folder.join(body), 1).with_context(|| format!("it does not answer {body}"))?;
+    }
+    Ok(())
+}
+
+/// The median time to the first byte of an answer, in milliseconds, on one connection.
+fn first_byte(address: SocketAddr, body: &Path, streams: usize) -> Result<f64> {
     let url = format!("http://{address}/v1/chat/completions");
     let mut command = Command::new("curl");
-    command.args(["-sS", "-o", "/dev/null", "-w", "%{time_pretransfer} %{time_starttransfer}\n", "-H"]);
+    command.args([
+        "-sS",
+        "--fail",
+        "--max-time",
+        "60",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{time_pretransfer} %{time_starttransfer}\n",
+        "-H",
+    ]);
     command.args(["content-type: application/json", "--data-binary"]).arg(format!("@{}", body.display()));
-    command.args(std::iter::repeat_n(&url, STREAMS));
+    command.args(std::iter::repeat_n(&url, streams));
     // Every address needs a place for its output.
-    for _ in 1..STREAMS {
+    for _ in 1..streams {
         command.args(["-o", "/dev/null"]);
     }
     let output = command.stderr(Stdio::inherit()).output()?;
@@ -329,6 +377,18 @@ http {{
     }}
   }}
 }}
+"
+    )
+}
+
+/// LiteLLM with one model, no key and nothing else.
+fn litellm(upstream: SocketAddr) -> String {
+    format!(
+        "model_list:
+  - model_name: gpt-4o
+    litellm_params: {{ model: openai/gpt-4o, api_base: \"http://{upstream}/v1\", api_key: bench }}
+general_settings: {{ dangerously_permit_weak_or_unset_master_key: true }}
+litellm_settings: {{ telemetry: false, num_retries: 0 }}
 "
     )
 }

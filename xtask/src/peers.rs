@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{cargo, python};
 
@@ -24,6 +24,9 @@ pub(crate) const PEERS: [Peer; 2] = [
     Peer { name: "llmtrim", package: "llmtrim", version: "0.13.7" },
 ];
 
+/// A gateway whose proxy is measured beside ours; it compresses nothing.
+pub(crate) const GATEWAY: Peer = Peer { name: "litellm", package: "litellm", version: "1.106.2" };
+
 impl Peer {
     /// Installs it from the package index unless it is there already, and gives its Python.
     ///
@@ -39,6 +42,19 @@ impl Peer {
     /// As [`Peer::install`].
     pub(crate) fn install_proxy(&self) -> Result<PathBuf> {
         python::environment_with(&self.environment(), &format!("{}[proxy]=={}", self.package, self.version))
+    }
+
+    /// The folder of vocabularies in its LiteLLM, so that it need not fetch one. It has one when its proxy is installed.
+    ///
+    /// # Errors
+    /// When its Python does not run, or there is no LiteLLM in it.
+    pub(crate) fn vocabulary(&self) -> Result<PathBuf> {
+        let find = "import importlib.util as u; print(u.find_spec('litellm').submodule_search_locations[0])";
+        let output = Command::new(self.environment().join("bin/python")).args(["-c", find]).output()?;
+        let found = String::from_utf8(output.stdout)?;
+        let folder = Path::new(found.trim()).join("litellm_core_utils/tokenizers");
+        ensure!(folder.is_dir(), "{}: expected a folder of vocabularies in its LiteLLM, found none", self.package);
+        Ok(folder)
     }
 
     /// Its Python, where the version that is measured is installed.

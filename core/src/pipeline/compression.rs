@@ -218,9 +218,10 @@ impl Compression<'_> {
     fn begin(&mut self, step: Step) {
         self.step = Some(step);
         let tokens = self.plan.tokens_after();
-        let timing = StepTiming { duration_ms: 0.0, tokens_before: tokens, tokens_after: tokens };
-        self.run.result.pipeline_timing.push((step, timing));
         self.step_started = Instant::now();
+        let started = Some(self.step_started);
+        let timing = StepTiming { duration_ms: 0.0, tokens_before: tokens, tokens_after: tokens, started };
+        self.run.result.pipeline_timing.push((step, timing));
     }
 
     /// Closes the running step with the time since its beginning.
@@ -234,6 +235,10 @@ impl Compression<'_> {
         let Some((step, timing)) = self.run.result.pipeline_timing.last_mut() else { return };
         timing.tokens_after = tokens_after;
         timing.duration_ms = duration_ms;
+        if duration > self.step_started.elapsed() {
+            // Some of its work was done together with that of the step before.
+            timing.started = Instant::now().checked_sub(duration);
+        }
         let (step, tokens_before) = (*step, timing.tokens_before);
         self.tell(ProgressKind::Step { step, tokens_before, tokens_after, duration_ms, warnings }).await;
     }

@@ -28,6 +28,9 @@ pub struct Invocation {
     pub duration_ms: f64,
     /// Why it failed or was ignored.
     pub warning: Option<String>,
+    /// When it began, for hosts that draw a line of time; no part of what is told.
+    #[serde(skip)]
+    pub started: Option<Instant>,
 }
 
 /// How a request goes on after a stage.
@@ -89,7 +92,8 @@ impl PipelineExtensionManager {
             let mut record = |outcome: Outcome, warning: Option<String>| {
                 let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
                 let extension = entry.name.to_string();
-                invocations.push(Invocation { extension, stage: stage.name(), outcome, duration_ms, warning });
+                let (stage, started) = (stage.name(), Some(started));
+                invocations.push(Invocation { extension, stage, outcome, duration_ms, warning, started });
             };
             if !entry.filter.passes(event, facts) {
                 record(Outcome::Filtered, None);

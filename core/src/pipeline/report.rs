@@ -1,5 +1,7 @@
 //! What a compression did, block by block and call by call.
 
+use std::time::Instant;
+
 use serde::Serialize;
 
 use super::dispatch::Invocation;
@@ -18,6 +20,9 @@ pub struct StepTiming {
     pub tokens_before: u64,
     /// Tokens of the request after it.
     pub tokens_after: u64,
+    /// When it began, for hosts that draw a line of time; no part of what is told.
+    #[serde(skip)]
+    pub started: Option<Instant>,
 }
 
 /// What became of one block that a transform looked at.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use super::telemetry;
 use crate::error::StartError;
 use crate::options::ProxyOptions;
 use crate::secret::Secret;
@@ -16,6 +17,21 @@ pub const TABLE: &[(&str, &str)] = &[
     ("HEADROOM_OPENAI_URL", "upstreams.openai"),
     ("HEADROOM_ANTHROPIC_URL", "upstreams.anthropic"),
     ("HEADROOM_GEMINI_URL", "upstreams.gemini"),
+    // Those of OpenTelemetry: the one for traces after the one for everything, and what turns them off last.
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint"),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "traces.endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "traces.headers"),
+    ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "traces.headers"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "traces.timeout_ms"),
+    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "traces.timeout_ms"),
+    ("OTEL_RESOURCE_ATTRIBUTES", "traces.resource_attributes"),
+    ("OTEL_SERVICE_NAME", "traces.service_name"),
+    ("OTEL_TRACES_SAMPLER", "traces.sampler"),
+    ("OTEL_TRACES_SAMPLER_ARG", "traces.sampler_ratio"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "whether traces are sent"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "whether traces are sent"),
+    ("OTEL_TRACES_EXPORTER", "whether traces are sent"),
+    ("OTEL_SDK_DISABLED", "whether traces are sent"),
 ];
 
 /// Lays what is set over the options.
@@ -37,6 +53,9 @@ pub(super) fn apply(options: &mut ProxyOptions, variable: impl Fn(&str) -> Optio
             "HEADROOM_OPENAI_URL" => options.upstreams.openai = value.parse().map_err(wrong)?,
             "HEADROOM_ANTHROPIC_URL" => options.upstreams.anthropic = value.parse().map_err(wrong)?,
             "HEADROOM_GEMINI_URL" => options.upstreams.gemini = value.parse().map_err(wrong)?,
+            name if name.starts_with("OTEL_") && telemetry::counts(name, |name| variable(name).is_some()) => {
+                telemetry::apply(&mut options.traces, name, &value);
+            }
             _ => {}
         }
     }

@@ -15,6 +15,7 @@
 mod call;
 mod environment;
 mod file;
+mod telemetry;
 
 use std::env;
 use std::ffi::OsString;
@@ -120,7 +121,9 @@ mod tests {
         let (_, rest) = MANUAL.split_once("```toml\n").unwrap();
         let (example, _) = rest.split_once("```").unwrap();
         assert_eq!(load_with(example, &[]).unwrap(), ProxyOptions::default());
-        for table in ["proxy", "proxy.upstreams", "proxy.limits", "proxy.timeouts", "proxy.retries", "compress"] {
+        let tables =
+            ["proxy", "proxy.upstreams", "proxy.traces", "proxy.limits", "proxy.timeouts", "proxy.retries", "compress"];
+        for table in tables {
             let (_, part) = example.split_once(&format!("[{table}]")).unwrap();
             let part = part.split("\n[").next().unwrap();
             // What is expected there is told to whoever writes something else.

@@ -60,7 +60,8 @@ impl Front {
     /// Answers a request.
     pub(crate) async fn serve(&self, stack: Arc<Stack>, own: Router, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let exchange = Arc::new(Exchange::new(new_id(), &parts, &stack.observer));
+        // What the proxy gets it tells of itself; what goes past it is read anew.
+        let exchange = Arc::new(Exchange::unseen(new_id(), &parts));
         let is_own = routes::is_own(exchange.path());
         if is_own && !routes::is_open(exchange.path()) {
             match self.token.welcome(exchange.path(), &parts) {

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 use super::record::RequestRecord;
 use super::statistics::{Statistics, was_called};
 use super::totals::Totals;
+use super::traces::Outcomes;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,12 @@ pub const METRICS: &[Metric] = &[
         Counter,
         &["extension", "stage", "outcome"],
         "Calls of extensions, and deliberate non-calls.",
+    ),
+    metric(
+        "headroom_trace_spans_total",
+        Counter,
+        &["outcome"],
+        "Spans that the collector took (sent), that found no place in the queue (dropped), or that it did not take (failed).",
     ),
     metric("headroom_request_duration_seconds", Distribution, PROVIDER, "From the first byte in to the last byte out."),
     metric("headroom_overhead_duration_seconds", Distribution, PROVIDER, "Time that was not spent on the provider."),
@@ -238,6 +245,13 @@ impl Metrics {
         }
     }
 
+    /// Sets the counter of spans.
+    pub(super) fn take_traces(&self, outcomes: Outcomes) {
+        for (outcome, spans) in outcomes {
+            self.set("headroom_trace_spans_total", &[("outcome", outcome)], spans);
+        }
+    }
+
     /// What gives the text, once the counters are set.
     pub(super) fn handle(&self) -> PrometheusHandle {
         self.handle.clone()
@@ -296,7 +310,10 @@ mod tests {
             tokens_before: 1000,
             tokens_after: 400,
             transforms: vec!["log_fold".to_owned()],
-            timing: vec![(Step::Compression, StepTiming { duration_ms: 2.0, tokens_before: 1000, tokens_after: 400 })],
+            timing: vec![(
+                Step::Compression,
+                StepTiming { duration_ms: 2.0, tokens_before: 1000, tokens_after: 400, started: None },
+            )],
             upstream_ms: Some(300.0),
             total_ms: 303.0,
             extensions: vec![Invocation {
@@ -305,6 +322,7 @@ mod tests {
                 outcome: Outcome::Changed,
                 duration_ms: 1.0,
                 warning: None,
+                started: None,
             }],
             ..RequestRecord::default()
         }

@@ -9,6 +9,8 @@
 //! | `/stats-history` | the same totals by minute and by hour |
 //! | `/dashboard` | one page that shows all of it, live, with what was removed from each request |
 //!
+//! Traces go to a collector when the options name one.
+//!
 //! The routes ask for no credentials: who mounts them puts guards before them.
 
 mod bounded;
@@ -26,8 +28,11 @@ mod record;
 mod routes;
 mod statistics;
 mod totals;
+mod traces;
 
 pub use metrics::{METRICS, Metric, MetricKind};
 pub use observer::{ObserveOptions, Observer};
 pub use prices::{PRICES_AS_OF, PRICES_SOURCE, PriceError, PriceTable};
 pub use record::{CHANGE_TEXT_BYTES, Change, RequestRecord, Transport};
+pub use traces::Trace;
+pub(crate) use traces::{Traces, Upstream};

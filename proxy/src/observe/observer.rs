@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use super::recent::Recent;
 use super::record::RequestRecord;
 use super::statistics::Statistics;
 use super::totals::Totals;
+use super::traces::{Trace, Traces};
 
 /// What is kept of requests, and for how long.
 #[derive(Debug, Clone)]
@@ -66,6 +68,7 @@ type Later = Box<dyn FnOnce() -> RequestRecord + Send>;
 
 struct Inner {
     options: ObserveOptions,
+    traces: Option<Traces>,
     started: Instant,
     started_ms: u64,
     state: Mutex<State>,
@@ -89,6 +92,11 @@ impl Observer {
     /// An observer that has seen nothing yet.
     #[must_use]
     pub fn new(options: ObserveOptions) -> Self {
+        Self::with_traces(options, None)
+    }
+
+    /// The same, and what it sees goes to a collector too.
+    pub(crate) fn with_traces(options: ObserveOptions, traces: Option<Traces>) -> Self {
         let started_ms = now_ms();
         let state = State {
             statistics: Statistics::new(options.names),
@@ -99,6 +107,7 @@ impl Observer {
         };
         Self(Arc::new(Inner {
             options,
+            traces,
             started: Instant::now(),
             started_ms,
             state: Mutex::new(state),
@@ -112,6 +121,19 @@ impl Observer {
     #[must_use]
     pub fn keeps_texts(&self) -> bool {
         self.0.options.dashboard_texts
+    }
+
+    /// What is noted for the trace of a request that has just arrived; none when it is not traced.
+    pub(crate) fn trace(&self, method: &Method, headers: &HeaderMap) -> Option<Box<Trace>> {
+        self.0.traces.as_ref()?.begin(method, headers)
+    }
+
+    /// Sends the spans that wait, for so long as that may take. What is told later is not traced.
+    pub(crate) async fn flush(&self) {
+        drop(self.state());
+        if let Some(traces) = &self.0.traces {
+            traces.flush().await;
+        }
     }
 
     /// Takes what is to be told of a request, once, when it is over.
@@ -143,6 +165,11 @@ impl Observer {
             record.changes = Vec::new();
         }
         record.bound();
+        if let (Some(trace), Some(traces)) = (record.trace.take(), &inner.traces) {
+            let changes = std::mem::take(&mut record.changes);
+            traces.offer(RequestRecord { trace: Some(trace), ..record.clone() });
+            record.changes = changes;
+        }
         let nanodollars = inner.options.prices.nanodollars(&record.model, record.tokens_removed());
         let more = Totals::of(&record, nanodollars);
         state.statistics.add(&record, &more);
@@ -166,6 +193,10 @@ impl Observer {
             shown.extend(state.told.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
             shown
         };
+        if let Some(traces) = &self.0.traces {
+            let spans = traces.outcomes().map(|(outcome, spans)| (outcome.to_owned(), json!(spans)));
+            shown.insert("traces".to_owned(), json!({ "spans": Value::Object(spans.into_iter().collect()) }));
+        }
         shown.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
         shown.insert("started_ms".to_owned(), json!(self.started_ms()));
         shown.insert("uptime_seconds".to_owned(), json!(self.0.started.elapsed().as_secs()));
@@ -181,9 +212,11 @@ impl Observer {
     /// What `/metrics` shows.
     #[must_use]
     pub fn metrics(&self) -> String {
+        let inner = &*self.0;
         let handle = {
             let state = self.state();
             state.metrics.take(&state.statistics);
+            state.metrics.take_traces(inner.traces.as_ref().map_or_else(Traces::no_outcomes, Traces::outcomes));
             state.metrics.handle()
         };
         handle.render()

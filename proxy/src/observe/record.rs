@@ -2,6 +2,7 @@
 
 use headroom_core::pipeline::{Invocation, PipelineTiming};
 
+use super::traces::Trace;
 use crate::providers::Usage;
 
 /// How many bytes of a text before or after a change are kept.
@@ -102,6 +103,8 @@ pub struct RequestRecord {
     pub retrieval_rounds: u32,
     /// What was replaced, for the dashboard's view of it; see [`crate::observe::Observer::keeps_texts`].
     pub changes: Vec<Change>,
+    /// What its trace needs; none when it is not traced.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl RequestRecord {
@@ -154,6 +157,11 @@ impl RequestRecord {
         }
         if let Some(error) = &mut self.compression_error {
             cut(error, NAME_BYTES);
+        }
+        if let Some(trace) = &mut self.trace {
+            cut(&mut trace.ending.model, NAME_BYTES);
+            trace.ending.reasons.truncate(LIST_ITEMS);
+            trace.ending.reasons.iter_mut().for_each(|reason| cut(reason, NAME_BYTES));
         }
         let mut room = REQUEST_TEXT_BYTES;
         let kept = self.changes.iter().take(LIST_ITEMS).take_while(|change| {

@@ -203,7 +203,7 @@ pub(super) fn status_class(status: u16) -> &'static str {
 }
 
 /// The name of an outcome on every face of the product.
-fn outcome_name(outcome: Outcome) -> &'static str {
+pub(super) fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ran => "ran",
         Outcome::Changed => "changed",
@@ -236,7 +236,10 @@ mod tests {
             tokens_before: 100,
             tokens_after: 30,
             transforms: vec!["log_fold".to_owned()],
-            timing: vec![(Step::Compression, StepTiming { duration_ms: 2.0, tokens_before: 100, tokens_after: 30 })],
+            timing: vec![(
+                Step::Compression,
+                StepTiming { duration_ms: 2.0, tokens_before: 100, tokens_after: 30, started: None },
+            )],
             upstream_ms: Some(10.0),
             total_ms: 13.0,
             extensions: vec![
@@ -246,6 +249,7 @@ mod tests {
                     outcome: Outcome::TimedOut,
                     duration_ms: 50.0,
                     warning: Some("late".to_owned()),
+                    started: None,
                 },
                 Invocation {
                     extension: "audit".to_owned(),
@@ -253,6 +257,7 @@ mod tests {
                     outcome: Outcome::Filtered,
                     duration_ms: 0.0,
                     warning: None,
+                    started: None,
                 },
             ],
             ..RequestRecord::default()

@@ -11,6 +11,7 @@ mod assembler;
 mod calls;
 mod chat;
 mod continuation;
+mod ending;
 mod error;
 mod facts;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use account::Account;
 pub use api::{Api, Provider};
 pub use assembler::Assembler;
 pub use calls::{Outcome, ToolCall};
+pub use ending::{Ending, EndingReader};
 pub use facts::Facts;
 pub use framing::{Framing, Reader, Writer};
 pub(crate) use history::History;

@@ -6,8 +6,9 @@ use tokio_util::task::TaskTracker;
 
 use super::Seen;
 use crate::decode;
+use crate::observe::RequestRecord;
 use crate::overheard::Listener;
-use crate::providers::{Account, Api, Framing, Reader};
+use crate::providers::{Account, Api, Ending, EndingReader, Framing, Reader, Usage};
 use crate::sse::Piece;
 
 /// Answers up to this size are read for the provider's account of tokens when nobody else reads them.
@@ -81,7 +82,7 @@ impl Listener for Answer {
     }
 }
 
-/// Looks for the provider's account of tokens in an answer that nobody else reads.
+/// Looks for the provider's account of tokens in an answer that nobody else reads, and for a trace how it ended.
 pub(crate) struct UsageListener {
     api: Api,
     seen: Seen,
@@ -92,7 +93,7 @@ pub(crate) struct UsageListener {
 /// What was heard so far.
 enum Heard {
     /// Events, read as they come.
-    Stream(Reader, Account),
+    Stream(Reader, Account, Option<EndingReader>),
     /// The whole answer up to a limit, with the headers that say how it is encoded.
     Text { pieces: Vec<Bytes>, left: usize, headers: HeaderMap },
     /// More than is read.
@@ -102,7 +103,8 @@ enum Heard {
 impl UsageListener {
     /// Listens to a stream whose frames are of at most `frame_bytes`.
     pub(crate) fn stream(api: Api, framing: Framing, frame_bytes: usize, seen: Seen, tasks: TaskTracker) -> Self {
-        Self { api, seen, tasks, heard: Heard::Stream(Reader::new(framing, frame_bytes), Account::new(api)) }
+        let ending = seen.is_traced().then(|| EndingReader::new(api));
+        Self { api, seen, tasks, heard: Heard::Stream(Reader::new(framing, frame_bytes), Account::new(api), ending) }
     }
 
     /// Listens to an answer in one piece.
@@ -114,9 +116,12 @@ impl UsageListener {
 impl Listener for UsageListener {
     fn hear(&mut self, data: &Bytes) {
         match &mut self.heard {
-            Heard::Stream(reader, account) => reader.feed(data, |piece| {
+            Heard::Stream(reader, account, ending) => reader.feed(data, |piece| {
                 if let Piece::Frame(frame) = piece {
                     account.frame(&frame);
+                    if let Some(ending) = ending {
+                        ending.frame(&frame);
+                    }
                 }
             }),
             Heard::Text { pieces, left, .. } => match left.checked_sub(data.len()) {
@@ -134,22 +139,33 @@ impl Listener for UsageListener {
         let Self { api, seen, tasks, heard } = self;
         match heard {
             // A stream that was cut off has told what its beginning cost.
-            Heard::Stream(_, account) => {
+            Heard::Stream(_, account, ending) => {
                 if let Some(usage) = account.usage() {
                     seen.note(|record| record.usage = Some(usage));
                 }
+                if let Some(ending) = ending {
+                    seen.trace(|trace| trace.ending = ending.ending());
+                }
             }
             Heard::Text { pieces, left, headers } if is_whole => {
-                let usage = move || {
-                    let text = decode::decoded(&headers, &joined(pieces), ACCOUNT_BYTES);
-                    text.and_then(|text| api.usage_in(&text))
+                let is_traced = seen.is_traced();
+                let read = move || {
+                    let text = decode::decoded(&headers, &joined(pieces), ACCOUNT_BYTES)?;
+                    Some((api.usage_in(&text), is_traced.then(|| api.ending_in(&text))))
+                };
+                let add = |record: &mut RequestRecord, found: Option<(Option<Usage>, Option<Ending>)>| {
+                    let Some((usage, ending)) = found else { return };
+                    record.usage = usage;
+                    if let (Some(trace), Some(ending)) = (&mut record.trace, ending) {
+                        trace.ending = ending;
+                    }
                 };
                 if ACCOUNT_BYTES - left <= INLINE_BYTES {
-                    seen.note_last(|record| record.usage = usage());
+                    seen.note_last(move |record| add(record, read()));
                 } else {
                     tasks.spawn_blocking(move || {
-                        let usage = usage();
-                        seen.note(|record| record.usage = usage);
+                        let found = read();
+                        seen.note(|record| add(record, found));
                     });
                 }
             }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use headroom_core::CompressResult;
 use headroom_core::pipeline::Invocation;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, Uri, header};
 
 use crate::body::Body;
 use crate::exchange::labels;
-use crate::observe::{Observer, RequestRecord, Transport};
+use crate::observe::{Observer, RequestRecord, Trace, Transport, Upstream};
 use crate::overheard::Overheard;
 
 pub(crate) use listeners::UsageListener;
@@ -40,6 +40,8 @@ struct Draft {
     asked: Option<Instant>,
     /// How long upstreams took before that.
     upstream: Option<Duration>,
+    /// From when to when that was.
+    between: Option<(Instant, Instant)>,
     /// Whether the request left without what its stages decided.
     is_as_it_came: bool,
     /// What is added when the client has its answer.
@@ -87,9 +89,24 @@ impl Seen {
         });
     }
 
+    /// Adds to the trace, if there is one.
+    pub(crate) fn trace(&self, add: impl FnOnce(&mut Trace)) {
+        self.draft(|draft| {
+            if let Some(trace) = &mut draft.record.trace {
+                add(trace);
+            }
+        });
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.0.as_ref().is_some_and(|growing| growing.draft().record.trace.is_some())
+    }
+
     /// An upstream is asked.
-    pub(crate) fn asked(&self) {
+    pub(crate) fn asked(&self, uri: &Uri) {
         self.draft(|draft| draft.asked = Some(Instant::now()));
+        self.trace(|trace| trace.upstream = Upstream::of(uri));
     }
 
     /// The upstream has answered, or will not.
@@ -145,6 +162,9 @@ impl Seen {
             record.transforms.clone_from(&result.transforms_applied);
             record.timing.clone_from(&result.pipeline_timing);
             record.extensions = invocations.to_vec();
+            if let Some(trace) = &mut record.trace {
+                trace.markers = result.ccr_hashes.len();
+            }
             if let Some(error) = &result.report.error {
                 record.compression_error = Some(error.clone());
             }
@@ -172,7 +192,9 @@ impl Growing {
 impl Draft {
     fn answered(&mut self) {
         if let Some(asked) = self.asked.take() {
-            *self.upstream.get_or_insert_default() += asked.elapsed();
+            let now = Instant::now();
+            *self.upstream.get_or_insert_default() += now - asked;
+            self.between = Some((self.between.map_or(asked, |(first, _)| first), now));
         }
     }
 
@@ -191,6 +213,12 @@ impl Draft {
             record.tokens_after = record.tokens_before;
             record.transforms = Vec::new();
             record.changes = Vec::new();
+        }
+        if let Some(trace) = &mut record.trace {
+            trace.asked = self.between;
+            if self.is_as_it_came {
+                trace.markers = 0;
+            }
         }
         record
     }
@@ -233,7 +261,7 @@ mod tests {
         let observer = Observer::new(ObserveOptions::default());
         let seen = Seen::new(&observer, RequestRecord { provider: "openai", ..RequestRecord::default() });
         let other = seen.clone();
-        seen.asked();
+        seen.asked(&Uri::from_static("http://a.example"));
         drop(seen);
         assert_eq!(observer.stats()["totals"]["requests"], json!(0));
         other.note(|record| record.status = 200);

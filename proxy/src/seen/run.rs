@@ -26,10 +26,12 @@ impl Run {
     pub(crate) async fn response_received(&mut self, response: Value, about: ResponseFacts) -> Result<Value, Error> {
         if about.status_code.is_some()
             && let Ok(response) = response.to_json()
-            && let Some(usage) = self.api.usage(&response)
         {
-            // A kept answer cost nothing this time.
-            self.seen.note(|record| record.usage = (!record.cached).then_some(usage));
+            if let Some(usage) = self.api.usage(&response) {
+                // A kept answer cost nothing this time.
+                self.seen.note(|record| record.usage = (!record.cached).then_some(usage));
+            }
+            self.seen.trace(|trace| trace.ending = self.api.ending(&response));
         }
         self.inner.response_received(response, about).await
     }

@@ -75,6 +75,7 @@ fn record(number: u64, time_ms: u64) -> RequestRecord {
         compression_error: (number % 67 == 13).then(|| "the store is read-only".to_owned()),
         retrieval_rounds: u32::from(number % 23 == 9),
         changes: if change { changes(number, last) } else { Vec::new() },
+        trace: None,
     }
 }
 
@@ -88,7 +89,7 @@ fn timing(own_ms: f64, tokens_before: u64, tokens_after: u64) -> Vec<(Step, Step
         (Step::Compression, 0.6, middle, tokens_after),
     ]
     .map(|(step, share, tokens_before, tokens_after)| {
-        (step, StepTiming { duration_ms: own_ms * share, tokens_before, tokens_after })
+        (step, StepTiming { duration_ms: own_ms * share, tokens_before, tokens_after, started: None })
     })
     .to_vec()
 }
@@ -100,6 +101,7 @@ fn extensions(number: u64) -> Vec<Invocation> {
         outcome,
         duration_ms,
         warning: warning.map(str::to_owned),
+        started: None,
     };
     let redact = if number.is_multiple_of(9) { Outcome::Changed } else { Outcome::Ran };
     let audit = match number % 50 {

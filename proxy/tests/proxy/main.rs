@@ -17,6 +17,7 @@ mod seen;
 mod setup;
 mod socket;
 mod stages;
+mod traces;
 mod upgrades;
 mod upstream;
 mod websocket;

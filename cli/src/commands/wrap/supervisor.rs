@@ -1,12 +1,14 @@
 //! The proxy's process: started, waited for, started again when it dies, ended with the agent.
 
 use std::ffi::OsString;
+use std::io;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -33,6 +35,14 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// Chosen by hand.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a process that lives may be silent, and how often it is asked.
+///
+/// # Sources
+/// Chosen by hand: the route that is asked does nothing, and work that takes long is done beside it. Less would end a proxy
+/// on a machine that is merely busy, and with it the streams that go through it.
+const SILENCE: Duration = Duration::from_secs(5);
+const BETWEEN: Duration = Duration::from_secs(2);
 
 /// `CREATE_NEW_PROCESS_GROUP` of Windows.
 #[cfg(windows)]
@@ -110,6 +120,13 @@ async fn keep(
         let since = Instant::now();
         tokio::select! {
             status = process.child.wait() => restarts.last = process.last_words(status.ok()),
+            () = silence(process.address) => {
+                // First nobody is sent there any more; with its end, those who wait there go past it too.
+                address.send_replace(None);
+                restarts.last = format!("it gave no answer for {} s", SILENCE.as_secs());
+                // One that cannot be killed is gone already.
+                let _ = process.child.kill().await;
+            }
             _ = &mut stopped => {
                 address.send_replace(None);
                 process.end().await;
@@ -138,6 +155,36 @@ async fn keep(
         };
         address.send_replace(Some(process.address));
     }
+}
+
+/// Is ready when a process that listens has been silent for too long. It is asked on one connection, which keeps its place
+/// when there is none for others.
+async fn silence(address: SocketAddr) {
+    let mut connection = None;
+    let mut heard = Instant::now();
+    while heard.elapsed() < SILENCE {
+        if let Ok(Ok(())) = timeout(SILENCE, ask(address, &mut connection)).await {
+            heard = Instant::now();
+        }
+        sleep(BETWEEN).await;
+    }
+}
+
+/// Asks whether a process lives. A connection that failed is made anew the next time.
+async fn ask(address: SocketAddr, connection: &mut Option<TcpStream>) -> io::Result<()> {
+    let mut stream = match connection.take() {
+        Some(stream) => stream,
+        None => TcpStream::connect(address).await?,
+    };
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    *connection = Some(stream);
+    Ok(())
 }
 
 /// A process that listens.
