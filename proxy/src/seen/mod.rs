@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use headroom_core::CompressResult;
 use headroom_core::pipeline::Invocation;
 use http::{HeaderMap, Response, header};
+use serde_json::json;
 
 use crate::body::Body;
 use crate::exchange::labels;
@@ -172,6 +173,13 @@ impl Drop for Growing {
         let mut draft = std::mem::take(&mut *self.draft());
         draft.answered();
         let mut record = draft.record;
+        if let Some(error) = &record.compression_error {
+            // Whoever reads that requests failed wants to know why, also long after.
+            self.observer.tell(
+                "last_compression_error",
+                json!({"request_id": record.request_id, "time_ms": record.time_ms, "error": error}),
+            );
+        }
         record.upstream_ms = draft.upstream.map(milliseconds);
         if record.total_ms == 0.0 {
             // There was no answer.
@@ -204,8 +212,6 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::observe::ObserveOptions;
 

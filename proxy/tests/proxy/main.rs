@@ -16,6 +16,7 @@ mod seen;
 mod setup;
 mod socket;
 mod stages;
+mod unread;
 mod upgrades;
 mod upstream;
 mod websocket;
