@@ -4,7 +4,7 @@
 
 mod command;
 
-use command::{Place, conversation, words};
+use command::{Place, conversation, noise, words};
 use serde_json::Value;
 
 /// Compresses a conversation around `text` and gives the hashes in it.
@@ -14,28 +14,10 @@ fn hashes(place: &Place, text: &str) -> Vec<String> {
     result["ccr_hashes"].as_array().unwrap().iter().map(|hash| hash.as_str().unwrap().to_owned()).collect()
 }
 
-/// Lines without a pattern that could be folded away, so that a subset must leave some out.
-fn noise() -> String {
-    let mut state = 7_u64;
-    let mut text = String::new();
-    for number in 0..3_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let word = ["ready", "waiting", "sent", "öffnet", "日本"][(state >> 40) as usize % 5];
-        text.push_str(&format!(
-            "2024-05-01T10:{:02}:{:02} INFO worker {word} {:x}\r\n",
-            number / 60 % 60,
-            number % 60,
-            state
-        ));
-    }
-    text.push_str("the last line has no line break");
-    text
-}
-
 #[test]
 fn an_original_comes_back_byte_for_byte() {
     let place = Place::new();
-    let text = noise();
+    let text = noise(0);
     let hashes = hashes(&place, &text);
     assert!(!hashes.is_empty());
     let printed = place.run(&["retrieve", &hashes[0]]);
@@ -47,7 +29,7 @@ fn an_original_comes_back_byte_for_byte() {
 #[test]
 fn lines_and_queries_give_a_part() {
     let place = Place::new();
-    let text = noise();
+    let text = noise(0);
     let hashes = hashes(&place, &text);
     let lines = place.succeed(&["retrieve", &hashes[0], "--lines", "2-3"], b"");
     let expected: Vec<&str> = text.lines().skip(1).take(2).collect();
@@ -77,7 +59,7 @@ fn the_store_can_be_listed_counted_and_emptied() {
     let place = Place::new();
     let empty = place.run(&["store", "list"]);
     assert!(empty.stdout.is_empty() && words(&empty).contains("is empty"), "{empty:?}");
-    let hashes = hashes(&place, &noise());
+    let hashes = hashes(&place, &noise(0));
     let list = place.succeed(&["store", "list"], b"");
     assert!(list.contains(&hashes[0]) && list.contains("kubectl"), "{list}");
     let entries: Value = serde_json::from_str(&place.succeed(&["store", "list", "--json"], b"")).unwrap();
@@ -100,7 +82,7 @@ fn the_option_names_another_store_than_the_variable() {
     let place = Place::new();
     let other = place.path("other.db");
     let other = other.to_str().unwrap();
-    place.succeed(&["compress", "--store", other, "--mode", "aggressive"], conversation(&noise()).as_bytes());
+    place.succeed(&["compress", "--store", other, "--mode", "aggressive"], conversation(&noise(0)).as_bytes());
     assert!(place.succeed(&["--store", other, "store", "list"], b"").contains("kubectl"));
     assert_eq!(place.succeed(&["store", "list"], b""), "");
 }
@@ -115,7 +97,7 @@ fn a_store_that_cannot_be_opened_loses_nothing() {
     assert_eq!(output.status.code(), Some(1));
     assert!(words(&output).starts_with("error: "), "{output:?}");
     let output =
-        place.pipe(&["--store", impossible, "compress", "--mode", "aggressive"], conversation(&noise()).as_bytes());
-    assert_eq!(String::from_utf8_lossy(&output.stdout), conversation(&noise()), "the body goes on as it came");
+        place.pipe(&["--store", impossible, "compress", "--mode", "aggressive"], conversation(&noise(0)).as_bytes());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), conversation(&noise(0)), "the body goes on as it came");
     assert!(output.status.success() && words(&output).contains("goes on uncompressed"), "{output:?}");
 }

@@ -7,50 +7,12 @@ mod command;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
 
+use command::wire::{status, upstream};
 use command::{Place, conversation, rows, words};
-
-/// An upstream that answers every request but those whose index is in `silent`, and tells their bodies.
-fn upstream(silent: &'static [usize]) -> (String, mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let (sender, seen) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut held = Vec::new();
-        for (index, stream) in listener.incoming().enumerate() {
-            let mut stream = stream.unwrap();
-            let (_, body) = message(&mut stream);
-            if sender.send(body).is_err() {
-                return;
-            }
-            if silent.contains(&index) {
-                held.push(stream);
-                continue;
-            }
-            let answer = r#"{"choices":[{"message":{"role":"assistant","content":"hi"}}]}"#;
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
-            let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
-        }
-    });
-    (address, seen)
-}
-
-/// Reads a message with a length: its head and its body.
-fn message(stream: &mut TcpStream) -> (String, String) {
-    let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        assert!(reader.read_line(&mut head).unwrap() > 0, "the head ended with {head:?}");
-    }
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).unwrap();
-    (head, String::from_utf8(body).unwrap())
-}
 
 /// `headroom wrap` with a script that tells where its provider is and lives until its standard input ends.
 struct Wrapped {
@@ -120,11 +82,6 @@ impl Wrapped {
     }
 }
 
-fn status(stream: &mut TcpStream) -> String {
-    let (head, _) = message(stream);
-    head.lines().next().unwrap().to_owned()
-}
-
 /// Process, its parent, its arguments.
 fn processes() -> Vec<(u32, u32, String)> {
     let all = fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -171,14 +128,17 @@ fn a_request_after_the_proxy_was_killed_is_served() {
     let (upstream, seen) = upstream(&[]);
     let wrapped = Wrapped::start(&place, &upstream, "cat");
     let body = long_body();
+    assert_eq!(wrapped.ask(&body), "HTTP/1.1 200 OK");
+    let compressed = seen.recv().unwrap();
+    assert!(compressed.len() < body.len() / 2);
     for _ in 0..3 {
         wrapped.kill_proxy();
-        assert_eq!(wrapped.ask(&body), "HTTP/1.1 200 OK");
-        seen.recv().unwrap();
-        // Until it is back, what arrives is what was sent; every request is served meanwhile.
+        // Until it is back, what arrives is what was sent, and then the same as before; every request is served.
         while wrapped.proxy().is_none() || {
             assert_eq!(wrapped.ask(&body), "HTTP/1.1 200 OK");
-            seen.recv().unwrap().len() == body.len()
+            let sent = seen.recv().unwrap();
+            assert!(sent == body || sent == compressed, "{sent}");
+            sent == body
         } {}
     }
     let (code, words) = wrapped.end();

@@ -31,6 +31,7 @@ pub mod sse;
 mod stack;
 mod timer;
 mod tunnel;
+mod unread;
 mod upgrade;
 mod upstream;
 mod websocket;

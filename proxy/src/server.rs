@@ -34,6 +34,7 @@ use crate::retrieval::Kept;
 use crate::routes;
 use crate::stack::{self, Stack};
 use crate::timer::{EXTENSION_TIMEOUT, TokioTimer};
+use crate::unread::Unread;
 use crate::upgrade::Sequel;
 use crate::upstream::{Client, Table};
 
@@ -329,7 +330,7 @@ impl Server {
             .keep_alive_interval(Some(stack.options.timeouts.headers()))
             .max_concurrent_streams(Some(1024));
         let watcher = graceful.watcher();
-        let wait = stack.options.timeouts.headers();
+        let (wait, idle) = (stack.options.timeouts.headers(), stack.options.timeouts.idle());
         async move {
             // An answer that is written in pieces must not wait for the client's acknowledgements.
             let _ = stream.set_nodelay(true);
@@ -347,8 +348,9 @@ impl Server {
                     })
                 }
             });
-            let connection =
-                builder.serve_connection_with_upgrades(TokioIo::new(Greeting::new(stream, wait)), service).into_owned();
+            // A client must say something in time, and take what is said to it.
+            let stream = TokioIo::new(Unread::new(Greeting::new(stream, wait), idle));
+            let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
             if let Err(error) = watcher.watch(connection).await {
                 log::debug!(target: "headroom.proxy", "a connection ended: {error}");
             }

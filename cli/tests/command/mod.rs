@@ -2,6 +2,9 @@
 
 #![expect(dead_code, reason = "each test file uses a part of it")]
 
+#[cfg(unix)]
+pub(crate) mod wire;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -89,4 +92,18 @@ pub(crate) fn conversation(text: &str) -> String {
         "[ {{\"role\":\"user\",\n\"content\":\"Which worker crashes?\",\"x\":1e400}} ,{{\"role\":\"assistant\",\"content\":null,\
          \"tool_calls\":[{call}]}},{{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":{text}}} ]\n"
     )
+}
+
+/// Lines without a pattern that could be folded away, so that a subset must leave some out; each number gives others.
+pub(crate) fn noise(number: u64) -> String {
+    let mut state = number + 7;
+    let mut text = String::new();
+    for line in 0..3_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let word = ["ready", "waiting", "sent", "öffnet", "日本"][(state >> 40) as usize % 5];
+        let (minute, second) = (line / 60 % 60, line % 60);
+        text.push_str(&format!("2024-05-01T10:{minute:02}:{second:02} INFO worker {word} {state:x}\r\n"));
+    }
+    text.push_str("the last line has no line break");
+    text
 }

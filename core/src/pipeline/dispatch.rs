@@ -295,7 +295,8 @@ fn failure(entry: &Entry, stage: PipelineStage, failed: Called) -> Result<String
     Ok(text)
 }
 
-fn refusal(entry: &Entry, stage: PipelineStage, why: &str) -> Error {
+/// The refusal of a request by an extension.
+pub(super) fn refusal(entry: &Entry, stage: PipelineStage, why: &str) -> Error {
     Error::new(
         ErrorKind::Extension,
         format!("the request is refused: extension {} failed at {stage}: {why}", entry.name),

@@ -195,10 +195,18 @@ impl CompiledFilter {
     }
 
     pub(super) fn passes(&self, event: &PipelineEvent, facts: &dyn Facts) -> bool {
+        self.models.as_ref().is_none_or(|models| models.is_match(&*event.model)) && self.passes_but_model(event, facts)
+    }
+
+    /// As [`passes`](Self::passes), where a request without a model may have one that nobody could read.
+    pub(super) fn may_pass(&self, event: &PipelineEvent, facts: &dyn Facts) -> bool {
+        if event.model.is_empty() { self.passes_but_model(event, facts) } else { self.passes(event, facts) }
+    }
+
+    fn passes_but_model(&self, event: &PipelineEvent, facts: &dyn Facts) -> bool {
         let named = |names: &[String], value: &str| names.is_empty() || names.iter().any(|name| name == value);
         named(&self.filter.providers, &event.provider)
             && named(&self.filter.operations, &event.operation)
-            && self.models.as_ref().is_none_or(|models| models.is_match(&*event.model))
             && (self.filter.min_tokens == 0 || facts.tokens().is_none_or(|tokens| tokens >= self.filter.min_tokens))
             && self.tools.as_ref().is_none_or(|tools| facts.any_tool(&|name| tools.is_match(name)))
     }

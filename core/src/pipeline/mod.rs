@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod run;
 mod stage;
+mod unseen;
 
 pub use call::{Call, CompressResult};
 pub use dispatch::{Flow, Invocation};

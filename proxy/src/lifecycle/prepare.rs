@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use headroom_core::conversation::{Body as _, Value};
-use headroom_core::pipeline::Flow;
+use headroom_core::pipeline::{Flow, PipelineEvent, PipelineStage};
 use headroom_core::{Call, Error, JsonBody};
 use http::header::{self, HeaderValue};
 use serde_json::{Map, json};
@@ -27,6 +27,9 @@ use crate::seen::Run;
 /// # Sources
 /// Chosen by hand: a body of 4 KB takes tens of microseconds, about as long as handing it over.
 pub(crate) const INLINE_BYTES: usize = 4096;
+
+/// The operation of every request through a proxy.
+const OPERATION: &str = "proxy.request";
 
 /// What became of a request before it is sent.
 pub(crate) enum Prepared {
@@ -67,7 +70,26 @@ impl From<Error> for Lost {
 impl Request {
     /// Runs every stage before sending. A panic of ours is no reason to lose the request.
     pub(crate) async fn prepare(&self) -> Prepared {
-        AssertUnwindSafe(self.all_stages()).catch_unwind().await.unwrap_or(Prepared::AsItCame { failed: true })
+        let prepared = AssertUnwindSafe(self.all_stages()).catch_unwind().await;
+        match prepared.unwrap_or(Prepared::AsItCame { failed: true }) {
+            Prepared::AsItCame { failed } => self.unseen(failed),
+            prepared => prepared,
+        }
+    }
+
+    /// A request that goes as it came goes around the extensions; one that is `closed` does not let it.
+    fn unseen(&self, failed: bool) -> Prepared {
+        let mut event = PipelineEvent::new(PipelineStage::InputReceived, OPERATION);
+        event.provider = self.api.provider().name().into();
+        event.model = self.exchange.route.model.as_deref().unwrap_or_default().into();
+        let why = if failed { "the request failed inside" } else { "the body cannot be read as JSON" };
+        match self.stack.extensions.refuse_unseen(&event, why) {
+            Some((refused, invocation)) => {
+                self.exchange.seen.note(|record| record.extensions.push(invocation));
+                Prepared::Refused(refused)
+            }
+            None => Prepared::AsItCame { failed },
+        }
     }
 
     async fn all_stages(&self) -> Prepared {
@@ -115,7 +137,7 @@ impl Request {
     fn begin(&self, body: JsonBody, facts: &Facts) -> Result<Box<Run>, Error> {
         let mut call = Call::new(body, &*facts.model);
         call.provider = self.api.provider().name().into();
-        call.operation = "proxy.request".into();
+        call.operation = OPERATION.into();
         call.request_id = Arc::clone(&self.exchange.id);
         call.options = self.stack.options.compress.clone();
         call.extensions = Arc::clone(&self.stack.extensions);

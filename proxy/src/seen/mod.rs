@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use headroom_core::CompressResult;
 use headroom_core::pipeline::Invocation;
 use http::{HeaderMap, Response, Uri, header};
+use serde_json::json;
 
 use crate::body::Body;
 use crate::exchange::labels;
@@ -228,6 +229,12 @@ impl Drop for Growing {
     fn drop(&mut self) {
         let mut draft = std::mem::take(&mut *self.draft());
         draft.answered();
+        if let Some(error) = &draft.record.compression_error {
+            // Whoever reads that requests failed wants to know why, also long after.
+            let RequestRecord { request_id, time_ms, .. } = &draft.record;
+            let told = json!({"request_id": request_id, "time_ms": time_ms, "error": error});
+            self.observer.tell("last_compression_error", told);
+        }
         let whole = self.started.elapsed();
         self.observer.record_later(move || draft.record(whole));
     }
@@ -251,8 +258,6 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::observe::ObserveOptions;
 

@@ -196,3 +196,41 @@ impl Write for Stream {
         Pin::new(&mut self.inner).poll_write_vectored(context, slices)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies() -> Matcher {
+        Matcher::builder()
+            .http("http://ann:secret@proxy.example:3128")
+            .https("http://ann:secret@proxy.example:3128")
+            .no("provider.example, .internal.example,10.0.0.0/8")
+            .build()
+    }
+
+    #[test]
+    fn some_addresses_are_reached_without_a_proxy() {
+        for (address, is_direct) in [
+            ("https://api.openai.com/v1", false),
+            ("http://other.example", false),
+            ("https://provider.example", true),
+            ("https://api.internal.example:8443", true),
+            ("http://10.1.2.3", true),
+            ("http://127.0.0.1:8080", true),
+            ("https://[::1]:8443", true),
+            ("http://LOCALHOST", true),
+        ] {
+            assert_eq!(intercept(&proxies(), &address.parse().unwrap()).is_none(), is_direct, "{address}");
+        }
+    }
+
+    #[test]
+    fn only_the_proxy_of_a_request_without_tls_is_told_the_credentials_with_it() {
+        let credentials = |address: &str| proxy_credentials(&proxies(), &address.parse().unwrap());
+        assert_eq!(credentials("http://other.example").unwrap(), "Basic YW5uOnNlY3JldA==");
+        assert!(credentials("http://other.example").unwrap().is_sensitive());
+        assert_eq!(credentials("https://other.example"), None);
+        assert_eq!(credentials("http://provider.example"), None);
+    }
+}

@@ -18,6 +18,7 @@ mod setup;
 mod socket;
 mod stages;
 mod traces;
+mod unread;
 mod upgrades;
 mod upstream;
 mod websocket;

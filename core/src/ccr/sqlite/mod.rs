@@ -131,6 +131,19 @@ impl SqliteStore {
         Ok(planned)
     }
 
+    /// Whether all of them lie there with exactly their texts.
+    fn has_all(&self, originals: &[Original<'_>]) -> bool {
+        let found = self.read("read", |connection| {
+            for original in originals {
+                if !rows::reads_back(connection, original)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        });
+        found.unwrap_or(false)
+    }
+
     fn look_up(&self, hash: Hash) -> Result<Lookup> {
         self.read("read", |connection| match rows::found(connection, hash)? {
             Some(found) => Ok(Lookup::Found { retrieval_count: found.retrieval_count, original: found.checked(hash)? }),
@@ -192,7 +205,7 @@ impl Store for SqliteStore {
         if planned.is_empty() && facts.is_empty() {
             return Ok(());
         }
-        self.database.write(
+        let written = self.database.write(
             |connection| {
                 in_transaction(connection, |transaction| {
                     for plan in &mut planned {
@@ -211,7 +224,15 @@ impl Store for SqliteStore {
                 Ok(())
             },
             "write",
-        )
+        );
+        match written {
+            // What is there already is safe: a full disk is no reason to do without it.
+            Err(error) if !originals.is_empty() && self.has_all(originals) => {
+                log::warn!(target: "headroom", "known originals are not marked as shown, nor new facts kept: {error}");
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     fn get(&self, hash: Hash) -> Result<Lookup> {

@@ -211,17 +211,43 @@ fn a_file_damaged_in_the_middle_never_gives_a_wrong_text() {
     }
 }
 
+/// Lets the file of a store have so many pages.
+fn limit(store: &SqliteStore, pages: i64) {
+    let set = |connection: &mut Connection| {
+        Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
+    };
+    store.database.write(set, "limit").unwrap();
+}
+
+#[test]
+fn what_is_there_already_needs_no_write() {
+    let folder = Folder::new();
+    let time = ManualClock::new();
+    let options = SqliteOptions { clock: time.clock(), busy_timeout_ms: 1, ..SqliteOptions::default() };
+    let store = SqliteStore::open(&folder.path, options).unwrap();
+    store.put(&[original("before")]).unwrap();
+    // Facts that cannot be kept are no reason to do without it.
+    limit(&store, 1);
+    let fact = ([7; 16], noise(2, 500_000).into_bytes());
+    store.put_and_remember(&[original("before")], std::slice::from_ref(&fact)).unwrap();
+    assert_eq!(store.recall(&[fact.0]).unwrap(), [None]);
+    assert_eq!(store.remember(&[fact]).unwrap_err().kind(), ErrorKind::Storage);
+    limit(&store, 1_000_000);
+    // Nor is a time that cannot be written down.
+    time.advance(TOUCH_AFTER_S);
+    let lock = folder.raw();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.put(&[original("before")]).unwrap();
+    let error = store.put(&[original("before"), original("new")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
+}
+
 #[test]
 fn a_full_disk_is_a_clear_error_and_stores_nothing() {
     let folder = Folder::new();
     let store = folder.open();
     store.put(&[original("before")]).unwrap();
-    let limit = |pages: i64| {
-        let set = |connection: &mut Connection| {
-            Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
-        };
-        store.database.write(set, "limit").unwrap();
-    };
+    let limit = |pages| limit(&store, pages);
     limit(1);
     let large = noise(1, 500_000);
     let error = store.put(&[original("small"), original(&large)]).unwrap_err();
