@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use headroom_core::options::Mode;
 use headroom_proxy::BaseUrl;
+use headroom_proxy::observe::logging::{LogFormat, LogLevel};
 
 use crate::screen::Color;
 
@@ -182,6 +183,12 @@ pub(crate) struct Proxy {
     /// do not.
     #[arg(long)]
     pub(crate) token: Option<String>,
+    /// How much is said on stderr: off, error, warn, info, debug or trace [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
+    /// How it is said: text or json, a line each [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
     /// Print the address, and stop when standard input ends.
     #[arg(long, hide = true)]
     pub(crate) for_parent: bool,

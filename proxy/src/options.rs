@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::base_url::BaseUrl;
 use crate::error::StartError;
+use crate::observe::logging::{LogFormat, LogLevel};
 use crate::secret::Secret;
 
 /// What a proxy is started with. Unset fields have the defaults below; unknown ones are an error.
@@ -48,6 +49,10 @@ pub struct ProxyOptions {
     /// What models cost that have another price than their list price, in dollars per million input tokens; a name may end
     /// in `*`. Default: none.
     pub prices: BTreeMap<String, f64>,
+    /// How much `headroom proxy` says on stderr; a host that has a logger keeps it. Default: `info`.
+    pub log_level: LogLevel,
+    /// How it says it. Default: `text`.
+    pub log_format: LogFormat,
     /// Where traces go.
     pub traces: Traces,
     /// npm packages whose extensions `startProxy` of `headroom-sdk` runs; each has the keyword
@@ -77,6 +82,8 @@ impl Default for ProxyOptions {
             retrieval_tool: true,
             dashboard_texts: true,
             prices: BTreeMap::new(),
+            log_level: LogLevel::default(),
+            log_format: LogFormat::default(),
             traces: Traces::default(),
             extension_packages: Vec::new(),
             compress: CompressOptions::default(),

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use headroom_core::pipeline::PipelineExtensionManager;
+use headroom_proxy::observe::logging::{self, LogFormat};
 use headroom_proxy::{ProxyOptions, Secret, StartError, config};
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Runtime;
@@ -30,8 +31,13 @@ pub(crate) fn run(
     if let Some(token) = asked.token {
         options.token = Some(Secret::new(token));
     }
+    options.log_level = asked.log_level.unwrap_or(options.log_level);
+    options.log_format = asked.log_format.unwrap_or(options.log_format);
+    // Where this is a part of another program, that one has a logger.
+    let _ = logging::install(options.log_format, options.log_level);
+    let format = options.log_format;
     if let Some(sentence) = options.packages_left_out() {
-        screen.say(&sentence);
+        say(screen, format, &sentence);
     }
     raise_file_limit();
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
@@ -42,14 +48,13 @@ pub(crate) fn run(
         if for_parent {
             writeln!(screen, "http://{address}").and_then(|()| screen.finish())?;
         }
-        screen.say(&format!(
-            "listening on http://{address} (OPENAI_BASE_URL=http://{address}/v1 ANTHROPIC_BASE_URL=http://{address})"
-        ));
+        let variables = format!("OPENAI_BASE_URL=http://{address}/v1 ANTHROPIC_BASE_URL=http://{address}");
+        say(screen, format, &format!("listening on http://{address} ({variables})"));
         tokio::select! {
             () = told_to_stop() => {}
             () = left_alone(), if for_parent => {}
         }
-        screen.say("stopping; requests under way may end, once more ends them");
+        say(screen, format, "stopping; requests under way may end, once more ends them");
         running.shutdown();
         tokio::select! {
             () = running.join() => {}
@@ -60,6 +65,14 @@ pub(crate) fn run(
     // What a request left behind on a thread of its own is not waited for.
     runtime.shutdown_background();
     Ok(0)
+}
+
+/// Says something to whoever watches, in the form of everything else that is said.
+fn say(screen: &mut Screen, format: LogFormat, sentence: &str) {
+    match format {
+        LogFormat::Text => screen.say(sentence),
+        LogFormat::Json => log::info!(target: "headroom.proxy", "{sentence}"),
+    }
 }
 
 /// The file, then the environment, then what was asked for here.

@@ -14,7 +14,8 @@ pub(crate) fn upstream(silent: &'static [usize]) -> (String, mpsc::Receiver<Stri
         let mut held = Vec::new();
         for (index, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
-            let (_, body) = message(&mut stream);
+            // Who is killed may have connected and said nothing yet, or half of it.
+            let Some((_, body)) = read(&mut stream) else { continue };
             if sender.send(body).is_err() {
                 return;
             }
@@ -32,15 +33,22 @@ pub(crate) fn upstream(silent: &'static [usize]) -> (String, mpsc::Receiver<Stri
 
 /// Reads a message with a length: its head and its body.
 pub(crate) fn message(stream: &mut TcpStream) -> (String, String) {
+    read(stream).unwrap()
+}
+
+/// The same; none when it ends too early.
+fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
-        assert!(reader.read_line(&mut head).unwrap() > 0, "the head ended with {head:?}");
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return None;
+        }
     }
     let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).unwrap();
-    (head, String::from_utf8(body).unwrap())
+    reader.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).unwrap()))
 }
 
 /// Reads an answer and gives its first line.

@@ -17,6 +17,8 @@ pub const TABLE: &[(&str, &str)] = &[
     ("HEADROOM_OPENAI_URL", "upstreams.openai"),
     ("HEADROOM_ANTHROPIC_URL", "upstreams.anthropic"),
     ("HEADROOM_GEMINI_URL", "upstreams.gemini"),
+    ("HEADROOM_LOG_LEVEL", "log_level"),
+    ("HEADROOM_LOG_FORMAT", "log_format"),
     // Those of OpenTelemetry: the one for traces after the one for everything, and what turns them off last.
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint"),
     ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "traces.endpoint"),
@@ -53,6 +55,8 @@ pub(super) fn apply(options: &mut ProxyOptions, variable: impl Fn(&str) -> Optio
             "HEADROOM_OPENAI_URL" => options.upstreams.openai = value.parse().map_err(wrong)?,
             "HEADROOM_ANTHROPIC_URL" => options.upstreams.anthropic = value.parse().map_err(wrong)?,
             "HEADROOM_GEMINI_URL" => options.upstreams.gemini = value.parse().map_err(wrong)?,
+            "HEADROOM_LOG_LEVEL" => options.log_level = value.parse().map_err(|error| wrong(format!("{error}")))?,
+            "HEADROOM_LOG_FORMAT" => options.log_format = value.parse().map_err(|error| wrong(format!("{error}")))?,
             name if name.starts_with("OTEL_") && telemetry::counts(name, |name| variable(name).is_some()) => {
                 telemetry::apply(&mut options.traces, name, &value);
             }

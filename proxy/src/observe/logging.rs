@@ -2,15 +2,19 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::kv::{Key, Value as Given, VisitSource};
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
+use serde::Deserialize;
+use serde::de::value::{Error as WordError, StrDeserializer};
 use serde_json::{Map, Value};
 
 /// How lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// `2026-01-02T03:04:05.678Z WARN headroom: message request_id=…`
     #[default]
@@ -19,11 +23,60 @@ pub enum LogFormat {
     Json,
 }
 
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed and should not.
+    Error,
+    /// What somebody may want to change, too.
+    Warn,
+    /// Requests that get an error of the proxy's own, too.
+    #[default]
+    Info,
+    /// What helps to find a mistake, too.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Off => LevelFilter::Off,
+            Self::Error => LevelFilter::Error,
+            Self::Warn => LevelFilter::Warn,
+            Self::Info => LevelFilter::Info,
+            Self::Debug => LevelFilter::Debug,
+            Self::Trace => LevelFilter::Trace,
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        Self::deserialize(StrDeserializer::new(word))
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        Self::deserialize(StrDeserializer::new(word))
+    }
+}
+
 /// Sends everything that is logged to stderr: our own up to `level`, of libraries only warnings and errors.
 ///
 /// # Errors
 /// When the process has a logger already.
-pub fn install(format: LogFormat, level: LevelFilter) -> Result<(), SetLoggerError> {
+pub fn install(format: LogFormat, level: LogLevel) -> Result<(), SetLoggerError> {
+    let level = level.filter();
     log::set_boxed_logger(Box::new(Logger { format, level, out: Mutex::new(io::stderr()) }))?;
     log::set_max_level(level);
     Ok(())
