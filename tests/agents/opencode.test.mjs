@@ -19,8 +19,8 @@ const opencode = {
     OPENCODE_DISABLE_AUTOUPDATE: "1",
     OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
   },
-  // It looks for the package of its plugins, whatever it is told, and goes on without it.
-  asks: ["registry.npmjs.org:443"],
+  // It looks for the package of its plugins where npm is told to, and goes on without it.
+  asks: undefined,
   steps: (work) => ({
     read: call("read", "read", { filePath: join(work, "app.log") }),
     search: call("search", "bash", { command: "grep -n ERROR app.log; ls", description: "Looks for errors" }),

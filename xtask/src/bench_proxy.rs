@@ -97,7 +97,7 @@ pub(crate) fn run(with_peers: bool, is_markdown: bool) -> Result<()> {
 
 /// What is measured.
 #[derive(Debug, Clone)]
-enum Program {
+pub(crate) enum Program {
     Direct,
     Nginx,
     Headroom,
@@ -131,7 +131,8 @@ impl Program {
         matches!(self, Self::Headroom)
     }
 
-    fn start(&self, upstream: &Running, folder: &Path) -> Result<Running> {
+    /// Starts it before an upstream and waits until it listens.
+    pub(crate) fn start(&self, upstream: &Running, folder: &Path) -> Result<Running> {
         let (to, port) = (upstream.address, free_port()?);
         let mut command = match self {
             Self::Direct => return Ok(Running { child: None, address: to, ready: Duration::ZERO }),
@@ -190,15 +191,16 @@ impl Program {
 }
 
 /// A program that is measured; it ends when this is dropped.
-struct Running {
+pub(crate) struct Running {
     child: Option<Child>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// From the start to the first connection.
     ready: Duration,
 }
 
 impl Running {
-    fn upstream() -> Result<Self> {
+    /// Starts the provider of the measurements.
+    pub(crate) fn upstream() -> Result<Self> {
         let mut child = Command::new(release("examples/upstream")).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("a pipe")?).read_line(&mut line)?;
@@ -219,7 +221,7 @@ impl Running {
     }
 
     /// Resident bytes of the process and its children.
-    fn memory(&self) -> Option<u64> {
+    pub(crate) fn memory(&self) -> Option<u64> {
         let id = self.child.as_ref()?.id();
         let output =
             Command::new("ps").args(["-o", "rss=", "--pid", &id.to_string(), "--ppid", &id.to_string()]).output();
@@ -313,7 +315,8 @@ fn first_byte(address: SocketAddr, body: &Path, streams: usize) -> Result<f64> {
     times.get(times.len() / 2).copied().context("curl: expected times")
 }
 
-fn build() -> Result<()> {
+/// Builds the command and the provider of the measurements.
+pub(crate) fn build() -> Result<()> {
     for arguments in [["-p", "headroom-cli", "--bin", "headroom"], ["-p", "headroom-proxy", "--example", "upstream"]] {
         let status = cargo::command(["build", "--release", "--quiet"]).args(arguments).status()?;
         ensure!(status.success(), "cargo build ended with {status}");
@@ -406,7 +409,8 @@ fn exists(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-fn megabytes(bytes: Option<u64>) -> String {
+/// Bytes as megabytes.
+pub(crate) fn megabytes(bytes: Option<u64>) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a size")]
     bytes.map_or_else(|| "–".to_owned(), |bytes| format!("{:.1}", bytes as f64 / 1e6))
 }

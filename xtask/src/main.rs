@@ -8,6 +8,7 @@ mod cargo;
 mod contract;
 mod deps;
 mod fuzz;
+mod load;
 mod new_transform;
 mod node;
 mod node_packages;
@@ -62,6 +63,8 @@ enum Verb {
         #[arg(long)]
         markdown: bool,
     },
+    /// Holds many streams and sends many requests through the proxy on loopback; checks every byte, and that memory stays flat.
+    Load(load::LoadOptions),
     /// Gives generated and mutated texts to the engine for a while, checks what must hold, and names the slowest.
     Fuzz(fuzz::FuzzOptions),
     /// Makes the file, the vectors and the module line of a new transform.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Savings(options) => savings::run(&options),
         Verb::Bench { what: Measured::Engine, no_peers, markdown } => bench::run(!no_peers, markdown),
         Verb::Bench { what: Measured::Proxy, no_peers, markdown } => bench_proxy::run(!no_peers, markdown),
+        Verb::Load(options) => load::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::NewTransform { name } => new_transform::run(&name),
     };

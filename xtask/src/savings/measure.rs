@@ -71,7 +71,8 @@ pub(super) fn engine(cases: &[Case], mode: Mode, is_timed: bool) -> Result<(Meas
             Ok(file)
         })
         .collect::<Result<Vec<_>>>()?;
-    let mut build = cargo::command(["build", "--locked", "-p", "headroom-core", "--example", "compress_cases"]);
+    // With the whole workspace the features are those of its tests, which have built it.
+    let mut build = cargo::command(["build", "--workspace", "--locked", "--example", "compress_cases"]);
     if is_timed {
         build.arg("--release");
     }
